@@ -1,0 +1,1 @@
+"""The reference Paxos. Imports nothing of the control node."""

@@ -1,0 +1,51 @@
+//! What every algorithm answers, and the budget it works within.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Limits of one check. Every limit that bites is reported in the outcome.
+pub struct Budget<'a> {
+    pub deadline: Option<Instant>,
+    pub memory_bytes: usize,
+    /// Set from outside to stop (Ctrl-C, a sibling key found invalid).
+    pub cancel: &'a AtomicBool,
+}
+
+impl Budget<'_> {
+    /// Call every few thousand steps.
+    pub fn expired(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) || self.deadline.is_some_and(|d| Instant::now() >= d)
+    }
+}
+
+/// Which limit ran out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    Time,
+    Memory,
+    Cancelled,
+}
+
+/// The answer for one partition. Numbers are indexes into the operations that were checked.
+#[derive(Debug)]
+pub enum Answer {
+    /// A linearization: operations in order; operations of unknown outcome that are left out of
+    /// it are taken never to have happened.
+    Valid { witness: Vec<u32> },
+    /// `core`: operations that cannot be linearized whatever else is there (not yet minimal);
+    /// `at`: the event position at which the history first became impossible, where known;
+    /// `reason`: for the sentences.
+    Invalid { core: Vec<u32>, at: Option<u32>, reason: Reason },
+    /// Events before position `verified` are linearizable.
+    Unknown { limit: Limit, verified: u32 },
+    /// The algorithm does not cover this partition (why); the search must decide.
+    NotApplicable { why: &'static str },
+}
+
+/// Why a history is not linearizable, in a form from which sentences are made: a tag and the
+/// operations it speaks of. Each tag is documented beside the algorithm that emits it.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    pub tag: &'static str,
+    pub ops: Vec<u32>,
+}

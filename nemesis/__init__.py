@@ -1,0 +1,1 @@
+"""Fault families, one per file."""

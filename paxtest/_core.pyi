@@ -1,0 +1,3 @@
+"""Types of the native module."""
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Front of the native core, and the checkers written in Python."""

@@ -1,0 +1,1 @@
+"""Tell a counterexample in prose."""

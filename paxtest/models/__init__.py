@@ -1,0 +1,1 @@
+"""Sequential specifications: names of the native ones, and the base for Python ones."""

@@ -1,0 +1,1 @@
+"""A shell on a node: local, docker or ssh."""

@@ -1,0 +1,1 @@
+"""HTML report, JUnit XML, Markdown summary."""

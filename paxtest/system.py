@@ -1,0 +1,65 @@
+"""System: what paxtest must know of a system under test to start, break and question it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from paxtest.client import Client
+from paxtest.cluster.protocol import Cluster
+
+
+class System(Protocol):
+    """A system under test on a cluster. Third parties add theirs by the entry point group
+    `paxtest.systems`, or by `path.py:Name` on the command line; the factory is called as
+    `factory(cluster, options)` where `options` is the plan's `system.options` (a dict).
+
+    Daemons are started through `paxtest.remote.daemon`, so that kill, pause and their probes
+    work the same for all.
+    """
+
+    name: str
+    cluster: Cluster
+    peer_port: int  # the port on which nodes talk to each other: what partitions are probed with
+
+    async def install(self, node: str) -> None: ...
+
+    async def start(self, node: str) -> None:
+        """Start (or start again after `kill`); returns once the process runs."""
+
+    async def stop(self, node: str) -> None: ...
+
+    async def kill(self, node: str) -> None:
+        """SIGKILL, and wait until the process is gone."""
+
+    async def pause(self, node: str) -> None:
+        """SIGSTOP."""
+
+    async def resume(self, node: str) -> None:
+        """SIGCONT."""
+
+    async def wipe(self, node: str) -> None:
+        """Remove the durable state of a stopped node."""
+
+    async def process_state(self, node: str) -> tuple[int | None, str]:
+        """(pid, state letter of /proc/PID/stat), (None, "") when no process runs. For probes."""
+
+    async def is_ready(self, node: str) -> bool:
+        """Does the node serve clients? Never raises for a node that does not."""
+
+    async def primaries(self) -> list[str]:
+        """The nodes that believe they lead, as far as they answer within a second."""
+
+    async def clock_offset_s(self, node: str) -> float | None:
+        """The node's wall clock as the *process* sees it, minus the control node's; None: unknown."""
+
+    def faketime_file(self, node: str) -> str | None:
+        """The libfaketime control file that the process obeys; None where it cannot be skewed."""
+
+    def log_files(self, node: str) -> list[str]:
+        """Absolute paths on the node."""
+
+    def client(self) -> Client:
+        """A new client, not yet open."""
+
+    def describe(self) -> dict[str, Any]:
+        """Versions and switched-on bugs: what plan.yaml records."""
