@@ -26,7 +26,9 @@ pub enum Limit {
     Cancelled,
 }
 
-/// The answer for one partition. Numbers are indexes into the operations that were checked.
+/// The answer for one partition. Numbers are indexes into `History::ops`.
+/// Every algorithm is `fn check(history: &History, part: &[u32], budget: &Budget) -> Answer`,
+/// where `part` holds the partition's operations in order of invocation.
 #[derive(Debug)]
 pub enum Answer {
     /// A linearization: operations in order; operations of unknown outcome that are left out of

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 pub mod check;
 pub mod history;
+pub mod model;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
