@@ -1,0 +1,197 @@
+"""PaxosSystem: the reference Paxos (cluster/paxos_server) on any cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import paxtest.cluster.paxos_server as server_package
+from paxtest._version import __version__
+from paxtest.cluster.paxos_server.bugs import BUGS
+from paxtest.cluster.protocol import Cluster
+from paxtest.cluster.systems.redis_client import RedisClient, connection
+from paxtest.errors import NodeNotReady, PlanError, RemoteError
+from paxtest.remote import daemon
+
+CLIENT_PORT = 7379
+PEER_PORT = 7380
+QUESTION_TIMEOUT_S = 1.0
+FAKETIME_LIBRARIES = (
+    "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
+    "/usr/local/lib/faketime/libfaketimeMT.so.1; do [ -e $f ] && echo $f && exit; done; true"
+)
+OPTIONS = ("bugs", "reads", "snapshot_every", "data", "trace", "arguments")
+
+
+class PaxosSystem:
+    """Options: `bugs` (names for --bug), `reads` (log, ...), `snapshot_every`, `trace`,
+    `data` (what the workload stores: register, append, set, counter, queue), `arguments`
+    (further words for the server's command line).
+    """
+
+    name = "paxos"
+    peer_port = PEER_PORT
+
+    def __init__(self, cluster: Cluster, options: Mapping[str, Any]) -> None:
+        for option in options:
+            if option not in OPTIONS:
+                raise PlanError(
+                    f"system paxos has no option {option!r}", f"known: {', '.join(OPTIONS)}"
+                )
+        self.cluster = cluster
+        self.options = dict(options)
+        self.bugs: list[str] = list(options.get("bugs") or [])
+        for bug in self.bugs:
+            if bug not in BUGS:
+                raise PlanError(f"unknown bug {bug!r}", f"known: {', '.join(sorted(BUGS))}")
+        self._hosts = {node.name: node.host for node in cluster.nodes}
+        self._faketime: dict[str, str] = {}
+        self._python = sys.executable if cluster.name == "local" else "python3"
+
+    def _path(self, node: str, *parts: str) -> str:
+        return str(self.cluster.directory(node).joinpath(*parts))
+
+    async def install(self, node: str) -> None:
+        remote = self.cluster.remote(node)
+        package = Path(server_package.__file__).resolve().parent
+        await remote.upload(package, self._path(node, "paxos_server"))
+        found = await remote.run(["sh", "-c", FAKETIME_LIBRARIES])
+        if found.stdout.strip():
+            self._faketime[node] = found.stdout.strip()
+            await remote.run(
+                ["sh", "-c", 'echo "+0" > "$1"', "sh", self._path(node, "faketime")]
+            )
+
+    def _arguments(self, node: str) -> list[str]:
+        names = [n.name for n in self.cluster.nodes]
+        words = [
+            self._python, "-m", "paxos_server",
+            "--node", node,
+            "--nodes", ",".join(names),
+            "--listen", f"{self._hosts[node]}:{CLIENT_PORT}",
+            "--peer-listen", f"{self._hosts[node]}:{PEER_PORT}",
+            "--data", self._path(node, "data"),
+        ]  # fmt: skip
+        for peer in names:
+            if peer != node:
+                host, port = self.cluster.peer_address(node, peer, PEER_PORT)
+                words += ["--peer", f"{peer}={host}:{port}"]
+        if self.options.get("reads"):
+            words += ["--reads", str(self.options["reads"])]
+        if self.options.get("snapshot_every"):
+            words += ["--snapshot-every", str(self.options["snapshot_every"])]
+        if self.options.get("trace"):
+            words.append("--trace")
+        for bug in self.bugs:
+            words += ["--bug", bug]
+        return words + [str(word) for word in self.options.get("arguments") or []]
+
+    async def start(self, node: str) -> None:
+        env = {"PYTHONPATH": self._path(node), "PYTHONUNBUFFERED": "1"}
+        if node in self._faketime:
+            # Only the wall clock of this one process is skewed: the host's is never touched, and
+            # timers, which use the monotonic clock, go on as they should.
+            env |= {
+                "LD_PRELOAD": self._faketime[node],
+                "FAKETIME_TIMESTAMP_FILE": self._path(node, "faketime"),
+                "FAKETIME_NO_CACHE": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+                "FAKETIME_DONT_RESET": "1",
+            }
+        await daemon.start(
+            self.cluster.remote(node),
+            argv=self._arguments(node),
+            directory=self.cluster.directory(node),
+            env=env,
+            log=self._path(node, "server.log"),
+            pidfile=self._path(node, "server.pid"),
+        )
+
+    def _pidfile(self, node: str) -> str:
+        return self._path(node, "server.pid")
+
+    async def stop(self, node: str) -> None:
+        await daemon.kill(self.cluster.remote(node), self._pidfile(node))
+
+    async def kill(self, node: str) -> None:
+        await daemon.kill(self.cluster.remote(node), self._pidfile(node))
+
+    async def pause(self, node: str) -> None:
+        await daemon.send(self.cluster.remote(node), self._pidfile(node), "STOP")
+
+    async def resume(self, node: str) -> None:
+        await daemon.send(self.cluster.remote(node), self._pidfile(node), "CONT")
+
+    async def wipe(self, node: str) -> None:
+        await self.cluster.remote(node).run(["rm", "-rf", self._path(node, "data")])
+
+    async def process_state(self, node: str) -> tuple[int | None, str]:
+        return await daemon.state(self.cluster.remote(node), self._pidfile(node))
+
+    async def is_ready(self, node: str) -> bool:
+        """A node serves when it knows a leader. A server that died at once raises NodeNotReady."""
+        answer = await self._ask(node, "PAXOS", "LEADER")
+        if answer is not None:
+            return bool(answer[0])
+        pid, _ = await self.process_state(node)
+        if pid is None:
+            log = await self._log_tail(node)
+            raise NodeNotReady(
+                f"the server on {node} has exited: {log or 'its log is empty'}",
+                f"its whole log is {self._path(node, 'server.log')}",
+            )
+        return False
+
+    async def _log_tail(self, node: str) -> str:
+        try:
+            tail = await self.cluster.remote(node).run(
+                ["tail", "-n", "3", self._path(node, "server.log")], check=False
+            )
+        except RemoteError as error:
+            return str(error)
+        return tail.stdout.strip()
+
+    async def primaries(self) -> list[str]:
+        nodes = [n.name for n in self.cluster.nodes]
+        answers = await asyncio.gather(*(self._ask(node, "PAXOS", "LEADER") for node in nodes))
+        return [
+            node
+            for node, answer in zip(nodes, answers, strict=True)
+            if answer is not None and answer[0] == node.encode()
+        ]
+
+    async def clock_offset_s(self, node: str) -> float | None:
+        before = time.time_ns()
+        answer = await self._ask(node, "PAXOS", "CLOCK")
+        after = time.time_ns()
+        if answer is None:
+            return None
+        return (int(answer) - (before + after) // 2) / 1e9
+
+    async def _ask(self, node: str, *words: str) -> Any:
+        """One question to a node, None where it does not answer within a second."""
+        redis = connection(self._hosts[node], CLIENT_PORT)
+        try:
+            async with asyncio.timeout(QUESTION_TIMEOUT_S):
+                await redis.initialize()
+                return await cast(Any, redis.execute_command(*words))
+        except Exception:
+            return None  # any failure to answer is the answer: this node is not there
+        finally:
+            await redis.aclose()
+
+    def faketime_file(self, node: str) -> str | None:
+        return self._path(node, "faketime") if node in self._faketime else None
+
+    def log_files(self, node: str) -> list[str]:
+        return [self._path(node, "server.log")]
+
+    def client(self) -> RedisClient:
+        return RedisClient(CLIENT_PORT, data=str(self.options.get("data") or "register"))
+
+    def describe(self) -> dict[str, Any]:
+        return {"version": __version__, "bugs": self.bugs, "reads": self.options.get("reads", "log")}

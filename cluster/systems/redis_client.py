@@ -1,0 +1,133 @@
+"""RedisClient: the functions of the bundled workloads over the Redis protocol (redis-py)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from paxtest.client import Completion, Refused
+from paxtest.node import Node
+from paxtest.operation import Op, Type
+
+CONNECT_TIMEOUT_S = 1.0
+
+
+def connection(host: str, port: int) -> Redis:
+    """A redis-py client with one connection, which never retries and never reconnects by itself.
+
+    redis-py retries ten times by default; a command sent twice falsifies a history.
+    """
+    return Redis(
+        host=host,
+        port=port,
+        single_connection_client=True,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        retry_on_timeout=False,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=None,  # the worker's deadline rules
+        health_check_interval=0,
+        lib_name=None,
+        lib_version=None,
+        protocol=2,
+    )
+
+
+class RedisClient:
+    """read, write, cas (`SET key to IFEQ from`), append, add, enqueue, dequeue on keys.
+
+    Values travel as JSON texts. `-FAIL` and `-ERR` are the server's own refusal: certainly not
+    happened; any other error answer leaves the outcome unknown.
+    """
+
+    reads = frozenset({"read"})
+
+    def __init__(self, port: int, *, data: str = "register") -> None:
+        self.port = port
+        self.data = data
+        self._redis: Redis | None = None
+
+    async def open(self, node: Node) -> None:
+        """Connect. Raises Refused when no connection was made."""
+        self._redis = connection(node.host, self.port)
+        try:
+            await self._redis.initialize()
+        except (OSError, ResponseError, ConnectionError) as error:
+            await self.close()
+            raise Refused("no-connection", str(error)) from None
+        except Exception as error:
+            await self.close()
+            raise Refused("no-connection", f"{type(error).__name__}: {error}") from None
+
+    async def invoke(self, op: Op) -> Completion:
+        try:
+            return await self._invoke(op)
+        except ResponseError as error:
+            code, _, text = str(error).partition(" ")
+            if code in ("FAIL", "ERR", "WRONGTYPE"):
+                return Completion(Type.FAIL, error=(code.lower(), text))
+            return Completion(Type.INFO, error=(code.lower(), text))
+
+    async def _invoke(self, op: Op) -> Completion:
+        key = op.key if isinstance(op.key, str) else str(op.key)
+        match op.f:
+            case "read":
+                return Completion(Type.OK, await self._read(key))
+            case "write":
+                await self._command("SET", key, _text(op.value))
+            case "cas":
+                old, new = op.value
+                if await self._command("SET", key, _text(new), "IFEQ", _text(old)) is None:
+                    return Completion(Type.FAIL, error=("cas-mismatch", "the value was another"))
+            case "append":
+                await self._command("RPUSH", key, _text(op.value))
+            case "add" if self.data == "set":
+                await self._command("SADD", key, _text(op.value))
+            case "add":
+                await self._command("INCRBY", key, str(op.value))
+            case "enqueue":
+                await self._command("LPUSH", key, _text(op.value))
+            case "dequeue":
+                return Completion(Type.OK, _value(await self._command("RPOP", key)))
+            case _:
+                raise Refused("unsupported", f"this client has no function {op.f!r}")
+        return Completion(Type.OK)
+
+    async def _read(self, key: str) -> Any:
+        match self.data:
+            case "append":
+                return [_value(v) for v in await self._command("LRANGE", key, "0", "-1")]
+            case "set":
+                return sorted(_value(v) for v in await self._command("SMEMBERS", key))
+            case "counter":
+                return _value(await self._command("GET", key)) or 0
+            case _:
+                return _value(await self._command("GET", key))
+
+    async def _command(self, *words: str) -> Any:
+        assert self._redis is not None, "invoke before open"
+        # An option keeps redis-py from building dictionaries of the answer per command name.
+        return await cast(Any, self._redis.execute_command(*words))
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            redis, self._redis = self._redis, None
+            await redis.aclose()
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _value(answer: bytes | None) -> Any:
+    if answer is None:
+        return None
+    try:
+        return msgspec.json.decode(answer)
+    except msgspec.DecodeError:
+        return answer.decode("utf-8", "replace")  # not a value of ours: an anomaly to be shown
