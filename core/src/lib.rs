@@ -3,11 +3,16 @@
 use pyo3::prelude::*;
 
 pub mod check;
+pub mod formats;
 pub mod history;
 pub mod model;
+pub mod register;
+pub mod registry;
+pub mod table;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    formats::py::register(m)?;
     Ok(())
 }

@@ -1,0 +1,380 @@
+//! `_core.History`: a parsed history as Python sees it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+};
+
+use super::builder::{Event, Kind};
+use super::{
+    read_bytes, read_path, sorted_map, Builder, Format, FormatError, Limits, Options, Parsed,
+};
+use crate::history::{History, Outcome, Value, ValueId, OPEN};
+
+create_exception!(
+    _core,
+    FormatErrorPy,
+    PyValueError,
+    "A file that is not a history: args are (message, line, text, hint)."
+);
+
+impl From<FormatError> for PyErr {
+    fn from(e: FormatError) -> PyErr {
+        FormatErrorPy::new_err((e.message, e.line, e.text, e.hint))
+    }
+}
+
+/// A history, parsed; shared without copying by whoever checks it.
+#[pyclass(name = "History", module = "paxtest._core", frozen)]
+pub struct PyHistory {
+    pub parsed: Arc<Parsed>,
+}
+
+impl PyHistory {
+    pub fn history(&self) -> &History {
+        &self.parsed.history
+    }
+}
+
+fn options(format: &str, memory_mb: Option<u64>) -> PyResult<Options> {
+    let format = match format {
+        "auto" => None,
+        name => Some(Format::by_name(name).ok_or_else(|| {
+            let names: Vec<_> = Format::ALL.iter().map(|f| f.name()).collect();
+            FormatErrorPy::new_err((
+                format!("unknown format `{name}`"),
+                0,
+                "",
+                format!("one of auto, {}", names.join(", ")),
+            ))
+        })?),
+    };
+    let mut limits = Limits::default();
+    if let Some(mb) = memory_mb {
+        limits.memory_bytes = mb << 20;
+    }
+    Ok(Options { format, limits })
+}
+
+#[pymethods]
+impl PyHistory {
+    #[staticmethod]
+    #[pyo3(signature = (path, format = "auto", *, memory_mb = None))]
+    fn read(
+        py: Python<'_>,
+        path: std::path::PathBuf,
+        format: &str,
+        memory_mb: Option<u64>,
+    ) -> PyResult<Self> {
+        let options = options(format, memory_mb)?;
+        let parsed = py.detach(|| read_path(&path, &options))?;
+        Ok(PyHistory {
+            parsed: Arc::new(parsed),
+        })
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, format = "auto", *, memory_mb = None))]
+    fn from_bytes(
+        py: Python<'_>,
+        data: &Bound<'_, PyBytes>,
+        format: &str,
+        memory_mb: Option<u64>,
+    ) -> PyResult<Self> {
+        let options = options(format, memory_mb)?;
+        let bytes = data.as_bytes();
+        let parsed = py.detach(|| read_bytes(bytes, &options))?;
+        Ok(PyHistory {
+            parsed: Arc::new(parsed),
+        })
+    }
+
+    /// From (process, f, key, argument, result, "ok"|"fail"|"info", invoked_ns, completed_ns).
+    /// Where times tie, invocations come before completions.
+    #[staticmethod]
+    fn from_ops(operations: &Bound<'_, PyAny>) -> PyResult<Self> {
+        type Row<'py> = (
+            Bound<'py, PyAny>,
+            String,
+            Bound<'py, PyAny>,
+            Bound<'py, PyAny>,
+            Bound<'py, PyAny>,
+            String,
+            i64,
+            Option<i64>,
+        );
+        let limits = Limits::default();
+        let mut builder = Builder::new(limits);
+        let mut events: Vec<(i64, bool, Event)> = Vec::new();
+        for (number, row) in operations.try_iter()?.enumerate() {
+            let (process, f, key, argument, result, outcome, invoked, completed): Row<'_> =
+                row?.extract()?;
+            let process = match process.extract::<i64>() {
+                Ok(n) => builder.process_number(n),
+                Err(_) => builder.process_name(&process.extract::<String>()?),
+            };
+            let kind = Kind::parse(outcome.as_bytes())
+                .filter(|k| *k != Kind::Invoke)
+                .ok_or_else(|| {
+                    PyValueError::new_err(format!("outcome {outcome:?}: ok, fail or info expected"))
+                })?;
+            let mut event = Event {
+                line: number as u64 + 1,
+                index: None,
+                time_ns: Some(invoked),
+                process,
+                kind: Kind::Invoke,
+                f: builder
+                    .function(f.as_bytes())
+                    .map_err(PyValueError::new_err)?,
+                key: Some(value_from_py(&mut builder, &key, limits.depth)?),
+                value: value_from_py(&mut builder, &argument, limits.depth)?,
+                node: 0,
+                error: 0,
+            };
+            events.push((invoked, false, event));
+            let completed = match (kind, completed) {
+                (Kind::Info, _) => continue,
+                (_, Some(t)) if t >= invoked => t,
+                (_, other) => {
+                    return Err(PyValueError::new_err(format!(
+                        "operation {number}: completed_ns is {other:?}, expected at least invoked_ns {invoked}"
+                    )))
+                }
+            };
+            event.kind = kind;
+            event.time_ns = Some(completed);
+            event.value = value_from_py(&mut builder, &result, limits.depth)?;
+            events.push((completed, true, event));
+        }
+        events.sort_by_key(|e| (e.0, e.1));
+        // A process may end one operation and begin the next at the same instant.
+        let mut open: HashMap<u32, u64> = HashMap::new();
+        let mut at = 0;
+        while at < events.len() {
+            let event = events[at].2;
+            if event.kind == Kind::Invoke {
+                if let Some(&number) = open.get(&event.process) {
+                    let done = (at + 1..events.len())
+                        .take_while(|&i| events[i].0 == events[at].0)
+                        .find(|&i| events[i].1 && events[i].2.line == number);
+                    if let Some(done) = done {
+                        events[at..=done].rotate_right(1);
+                        continue;
+                    }
+                }
+                open.insert(event.process, event.line);
+            } else {
+                open.remove(&event.process);
+            }
+            at += 1;
+        }
+        for (_, _, event) in events {
+            builder.event(event)?;
+        }
+        Ok(PyHistory {
+            parsed: Arc::new(builder.finish(Format::Jsonl, 0)),
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        self.history().ops.len()
+    }
+
+    #[getter]
+    fn format(&self) -> &'static str {
+        self.parsed.format.name()
+    }
+
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.parsed.notes.clone()
+    }
+
+    #[getter]
+    fn events(&self) -> u64 {
+        self.parsed.events
+    }
+
+    #[getter]
+    fn nemesis_events(&self) -> u64 {
+        self.parsed.nemesis_events
+    }
+
+    #[getter]
+    fn timed(&self) -> bool {
+        self.parsed.timed
+    }
+
+    #[getter]
+    fn functions(&self) -> Vec<String> {
+        self.history().functions.clone()
+    }
+
+    /// Operations by outcome: (ok, fail, info).
+    fn outcomes(&self) -> (usize, usize, usize) {
+        let mut n = (0, 0, 0);
+        for op in &self.history().ops {
+            match op.outcome {
+                Outcome::Ok => n.0 += 1,
+                Outcome::Fail => n.1 += 1,
+                Outcome::Info => n.2 += 1,
+            }
+        }
+        n
+    }
+
+    /// One operation as a dict: index, process, f, type, invoked_ns, completed_ns, key, arg,
+    /// value, node, error, inv, ret (event positions; ret None while unknown).
+    fn operation<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
+        let history = self.history();
+        let op = history.ops.get(index).ok_or_else(|| {
+            pyo3::exceptions::PyIndexError::new_err("no operation of that number")
+        })?;
+        let d = PyDict::new(py);
+        let process = &history.processes[op.process as usize];
+        d.set_item("index", history.event_index[op.inv as usize])?;
+        match process.parse::<i64>() {
+            Ok(n) => d.set_item("process", n)?,
+            Err(_) => d.set_item("process", process)?,
+        }
+        d.set_item("f", &history.functions[op.f as usize])?;
+        d.set_item(
+            "type",
+            match op.outcome {
+                Outcome::Ok => "ok",
+                Outcome::Fail => "fail",
+                Outcome::Info => "info",
+            },
+        )?;
+        d.set_item("invoked_ns", op.inv_ns)?;
+        let closed = op.ret != OPEN;
+        d.set_item("completed_ns", closed.then_some(op.ret_ns))?;
+        d.set_item("key", value_to_py(py, history, op.key)?)?;
+        d.set_item("arg", value_to_py(py, history, op.arg)?)?;
+        d.set_item(
+            "value",
+            value_to_py(
+                py,
+                history,
+                if closed && op.out != ValueId::NIL {
+                    op.out
+                } else {
+                    op.arg
+                },
+            )?,
+        )?;
+        d.set_item("out", value_to_py(py, history, op.out)?)?;
+        let node = self.parsed.op_nodes.get(index).copied().unwrap_or(0);
+        d.set_item(
+            "node",
+            (node > 0).then(|| self.parsed.nodes[node as usize - 1].as_str()),
+        )?;
+        let error = self
+            .parsed
+            .op_errors
+            .get(&(index as u32))
+            .map(|&e| &self.parsed.errors[e as usize]);
+        d.set_item("error", error.map(|(c, t)| (c.as_str(), t.as_str())))?;
+        d.set_item("inv", op.inv)?;
+        d.set_item("ret", closed.then_some(op.ret))?;
+        Ok(d)
+    }
+}
+
+/// A Python object as a value; tuples count as lists.
+pub fn value_from_py(
+    builder: &mut Builder,
+    object: &Bound<'_, PyAny>,
+    depth: usize,
+) -> PyResult<ValueId> {
+    let deeper = depth
+        .checked_sub(1)
+        .ok_or_else(|| PyValueError::new_err("values nested too deeply"))?;
+    let value = if object.is_none() {
+        return Ok(ValueId::NIL);
+    } else if let Ok(b) = object.cast::<PyBool>() {
+        Value::Bool(b.is_true())
+    } else if object.is_instance_of::<PyInt>() {
+        Value::Int(object.extract()?)
+    } else if object.is_instance_of::<PyFloat>() {
+        super::float_value(object.extract()?)
+    } else if let Ok(s) = object.cast::<PyString>() {
+        Value::Str(s.to_str()?.into())
+    } else if let Ok(d) = object.cast::<PyDict>() {
+        let mut entries = Vec::with_capacity(d.len());
+        for (k, v) in d.iter() {
+            entries.push((
+                value_from_py(builder, &k, deeper)?,
+                value_from_py(builder, &v, deeper)?,
+            ));
+        }
+        Value::Map(sorted_map(entries))
+    } else if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        let mut items = Vec::with_capacity(object.len()?);
+        for item in object.try_iter()? {
+            items.push(value_from_py(builder, &item?, deeper)?);
+        }
+        Value::List(items.into())
+    } else if object.is_instance_of::<PySet>() || object.is_instance_of::<PyFrozenSet>() {
+        let mut items = Vec::with_capacity(object.len()?);
+        for item in object.try_iter()? {
+            items.push(value_from_py(builder, &item?, deeper)?);
+        }
+        items.sort_unstable();
+        Value::List(items.into())
+    } else {
+        return Err(PyValueError::new_err(format!(
+            "a value of type {}: nil, bool, int, float, str, list, tuple, set or dict expected",
+            object.get_type().name()?
+        )));
+    };
+    Ok(builder.intern(value))
+}
+
+/// A value as a Python object.
+pub fn value_to_py<'py>(
+    py: Python<'py>,
+    history: &History,
+    id: ValueId,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match history.values.get(id) {
+        Value::Nil => py.None().into_bound(py),
+        Value::Bool(b) => b.into_pyobject(py)?.to_owned().into_any(),
+        Value::Int(i) => i.into_pyobject(py)?.into_any(),
+        Value::Float(bits) => f64::from_bits(bits).into_pyobject(py)?.into_any(),
+        Value::Str(s) => s.into_pyobject(py)?.into_any(),
+        Value::List(items) => {
+            let items = items
+                .iter()
+                .map(|&i| value_to_py(py, history, i))
+                .collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, items)?.into_any()
+        }
+        Value::Map(entries) => {
+            let d = PyDict::new(py);
+            for (k, v) in entries.iter() {
+                let key = value_to_py(py, history, *k)?;
+                // Lists and maps cannot be keys of a dict; their text can.
+                let key = if key.hash().is_ok() {
+                    key
+                } else {
+                    PyTuple::new(py, [key.repr()?])?.into_any()
+                };
+                d.set_item(key, value_to_py(py, history, *v)?)?;
+            }
+            d.into_any()
+        }
+    })
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<PyHistory>()?;
+    m.add("FormatError", m.py().get_type::<FormatErrorPy>())?;
+    Ok(())
+}
