@@ -1,3 +1,107 @@
-"""Types of the native module."""
+"""Types of the native module. Positions and indexes are into the history that was checked."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
 
 __version__: str
+
+VerdictName = Literal["valid", "invalid", "unknown"]
+
+class Reason(TypedDict):
+    """Why a partition is not linearizable: a tag (docs/explanation/checking.md lists them) and
+    the operations it speaks of, in the order the tag gives."""
+
+    tag: str
+    ops: list[int]
+
+class Partition(TypedDict):
+    """One key's share of a check (or the whole history, where the model is not per key)."""
+
+    key: Any
+    verdict: VerdictName
+    algorithm: str
+    operations: int
+    seconds: float
+    # valid: operations in the order of a linearization, native-endian u32: use
+    # memoryview(witness).cast("I"). Those of unknown outcome that it leaves out never happened.
+    witness: NotRequired[bytes]
+    # invalid: a sub-history (operation indexes, ascending) that is itself not linearizable.
+    counterexample: NotRequired[list[int]]
+    minimal: NotRequired[bool]  # removing any one operation makes it linearizable
+    reason: NotRequired[Reason]
+    at: NotRequired[int | None]  # position of the event at which it became impossible
+    # unknown: which budget ran out, and that events before `verified` are linearizable
+    limit: NotRequired[Literal["time", "memory", "cancelled"]]
+    verified: NotRequired[int]
+
+class CheckReport(TypedDict):
+    verdict: VerdictName
+    model: str
+    algorithms: dict[str, int]  # algorithm -> partitions decided by it
+    operations: int
+    seconds: float
+    at: int | None  # the earliest `at` of all partitions
+    partitions: list[Partition]
+
+class History:
+    """A parsed history. Operations are numbered in order of invocation."""
+
+    @staticmethod
+    def from_ops(
+        operations: Iterable[tuple[int | str, str, Any, Any, Any, str, int, int | None]],
+    ) -> History:
+        """From (process, f, key, argument, result, "ok"|"fail"|"info", invoked_ns,
+        completed_ns). Where times tie, invocations come before completions."""
+    def __len__(self) -> int: ...
+
+class PythonModel:
+    """A user's model; `paxtest.models.base.native` makes one from a `Model`."""
+
+    def __init__(
+        self,
+        name: str,
+        initial: Sequence[Hashable],
+        step: Callable[[Any, Any], Iterable[Hashable]],
+        read_only: Callable[[Any], bool],
+        partition: Callable[[Any], Hashable] | None = None,
+    ) -> None: ...
+
+def models() -> list[tuple[str, str, list[str], list[str]]]:
+    """Built-in models: name, about, functions, algorithms."""
+
+def check(
+    history: History,
+    model: str | PythonModel,
+    *,
+    algorithm: str = "auto",
+    initial: Any = ...,
+    time_budget_s: float = 60.0,
+    memory_budget_mb: int = 2048,
+    threads: int = 0,
+    minimise: bool = True,
+    witness: bool = True,
+) -> CheckReport:
+    """Decides whether `history` is linearizable. `initial`: the value before the first
+    operation (left out: what the model says of itself; `_core.ANY`: unknown). `threads`: 0 for
+    all cores. Raises ValueError for an unknown model, algorithm or function."""
+
+ANY: object
+
+class Stream:
+    """The same verdict, incrementally."""
+
+    def __init__(
+        self,
+        model: str | PythonModel,
+        *,
+        initial: Any = ...,
+        memory_budget_mb: int = 2048,
+        time_budget_s: float = 60.0,
+    ) -> None: ...
+    def feed(self, events: bytes | Iterable[tuple[Any, ...]]) -> None:
+        """Journal lines (JSONL, whole lines), or (index, time_ns, process, type, f, key, value)."""
+    def verdict(self) -> VerdictName: ...
+    def first_violation(self) -> tuple[int, int, Any] | None:
+        """(index, time_ns, key) of the earliest event that made the history impossible."""
+    def frontier(self) -> dict[str, int]:
+        """keys, open operations, configurations held, events fed."""

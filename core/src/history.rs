@@ -72,6 +72,17 @@ impl Values {
         id
     }
 
+    /// The members of a list; None for everything else.
+    pub fn list(&self, id: ValueId) -> Option<&[ValueId]> {
+        if id.as_small_int().is_some() {
+            return None;
+        }
+        match &self.table[id.0 as usize] {
+            Value::List(members) => Some(members),
+            _ => None,
+        }
+    }
+
     pub fn get(&self, id: ValueId) -> Value {
         match id.as_small_int() {
             Some(i) => Value::Int(i),

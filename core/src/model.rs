@@ -1,11 +1,14 @@
 //! Model: a sequential specification, as the search sees it.
 
-use crate::history::{History, Operation};
+use crate::history::{History, Operation, Outcome};
 
 /// A state, spelled in words of a model's own choosing (value ids, counts); two states are
 /// equal iff their words are. The search interns them and asks `step` once per distinct
 /// (state, operation class), so `step` may be slow but must be pure.
 pub type State = Vec<u64>;
+
+/// What two operations must share for a model to treat them alike.
+pub type Class = [u64; 4];
 
 pub trait Model: Sync {
     /// All possible initial states (several where the initial value is unknown).
@@ -20,4 +23,23 @@ pub trait Model: Sync {
     /// as it is legal, and dropped where its outcome is unknown). `write(v)` in state `v` is
     /// NOT such an operation.
     fn read_only(&self, history: &History, op: &Operation) -> bool;
+
+    /// True where an operation that failed tells something all the same (a failed cas that
+    /// returns the value seen is a read). `step` and `read_only` must then know it; all other
+    /// failed operations did not happen and are dropped before the search.
+    fn learns_from_failure(&self, _history: &History, _op: &Operation) -> bool {
+        false
+    }
+
+    /// Operations of equal class step alike in every state. The default is exact; a model
+    /// says more where it can (a write of unknown outcome does what a certain one does), for
+    /// the search treats operations of one class as interchangeable.
+    fn class(&self, _history: &History, op: &Operation) -> Class {
+        let outcome = match op.outcome {
+            Outcome::Ok => 0,
+            Outcome::Fail => 1,
+            Outcome::Info => 2,
+        };
+        [u64::from(op.f), op.arg.0, op.out.0, outcome]
+    }
 }

@@ -1,0 +1,663 @@
+//! Register with read, write and compare-and-set, where every written value is distinct.
+//!
+//! Exact in O(n log n). Zones of values go back to Gibbons and Korach (Testing Shared Memories,
+//! 1997); compare-and-set, operations of unknown outcome and the single sweep that orders the
+//! blocks are argued in docs/explanation/checking.md.
+//!
+//! Reasons it gives (`ops` in this order):
+//! - `unwritten`: [op]: it saw a value that nobody had written.
+//! - `two-cas`: [cas, cas]: both took the same value away, which was written once.
+//! - `cas-cycle`: [cas, ...]: each needs the value of the one before it, none came first.
+//! - `too-early`: [late, early]: `early` needs `late` to have happened, but it had completed
+//!   before `late` was invoked.
+//! - `replaced`: [a, b', b, a']: a and a' belong to one value (or chain of cas), b and b' to
+//!   another. a completed before b' was invoked, so the first comes first; b completed before
+//!   a' was invoked, so it comes second. After those four follow the writers of the values.
+
+use crate::check::{Answer, Budget, Reason};
+use crate::history::{History, Operation, Outcome, ValueId, OPEN};
+use crate::model::{Class, Model, State};
+use crate::registry::{Fast, Initial, Options, Spec};
+use crate::table::IdMap;
+
+pub static REGISTER: Spec = Spec {
+    name: "register",
+    about: "read and write a single value",
+    functions: &["read", "write"],
+    per_key: true,
+    fast: &[ZONES],
+    model: |history, part, options| Box::new(Register::new(history, part, options)),
+    well_formed,
+};
+
+pub static CAS_REGISTER: Spec = Spec {
+    name: "cas-register",
+    about: "read, write and compare-and-set ([from, to]) a single value",
+    functions: &["read", "write", "cas"],
+    per_key: true,
+    fast: &[ZONES],
+    model: |history, part, options| Box::new(Register::new(history, part, options)),
+    well_formed,
+};
+
+const ZONES: Fast = Fast { name: "zones", check };
+
+fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {
+    match history.functions[op.f as usize].as_str() {
+        "cas" if pair(history, op.arg).is_none() => Err("a list [from, to]"),
+        _ => Ok(()),
+    }
+}
+
+fn pair(history: &History, id: ValueId) -> Option<(ValueId, ValueId)> {
+    match history.values.list(id) {
+        Some([from, to]) => Some((*from, *to)),
+        _ => None,
+    }
+}
+
+/// What an operation does to a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Act {
+    Read(ValueId),
+    Write(ValueId),
+    Cas(ValueId, ValueId),
+    /// Tells nothing: failed, a read without an answer, a read of nil where nil means unknown.
+    Nothing,
+}
+
+/// Resolves function names once per history.
+struct Reader<'a> {
+    history: &'a History,
+    kinds: Vec<u8>, // by function: 0 read, 1 write, 2 cas
+    nil_is_unknown: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(history: &'a History, options: &Options) -> Self {
+        let kinds = history
+            .functions
+            .iter()
+            .map(|f| match f.as_str() {
+                "read" => 0,
+                "write" => 1,
+                "cas" => 2,
+                _ => 3,
+            })
+            .collect();
+        let nil_is_unknown =
+            matches!(options.initial, Initial::Value(v) if v != ValueId::NIL);
+        Reader { history, kinds, nil_is_unknown }
+    }
+
+    fn read(&self, value: ValueId) -> Act {
+        if value == ValueId::NIL && self.nil_is_unknown {
+            Act::Nothing
+        } else {
+            Act::Read(value)
+        }
+    }
+
+    fn act(&self, op: &Operation) -> Act {
+        match (self.kinds[op.f as usize], op.outcome) {
+            (0, Outcome::Ok) => self.read(op.out),
+            (1, Outcome::Ok | Outcome::Info) => Act::Write(op.arg),
+            (2, Outcome::Ok | Outcome::Info) => match pair(self.history, op.arg) {
+                Some((from, to)) => Act::Cas(from, to),
+                None => Act::Nothing,
+            },
+            // A failed cas that returns the value it saw.
+            (2, Outcome::Fail) if op.out != ValueId::NIL && op.out != op.arg => self.read(op.out),
+            _ => Act::Nothing,
+        }
+    }
+}
+
+const NONE: u32 = u32::MAX;
+/// The writer of the initial value, which no operation is.
+const INIT: u32 = u32::MAX - 1;
+
+/// Everything known of one value. Event positions are shifted by one, so that 0 stands for
+/// "before everything"; `OPEN` for "never completed".
+#[derive(Clone, Copy)]
+struct Val {
+    writer: u32,
+    /// The value that the writing cas took away.
+    from: u32,
+    /// The value that a cas put in this one's place.
+    next: u32,
+    /// Operations that completed first and began last among the reads of this value.
+    first_read: u32,
+    last_read: u32,
+    min_ret: u32,
+    max_inv: u32,
+    reads: u32,
+    wanted: bool,
+}
+
+const VAL: Val = Val {
+    writer: NONE,
+    from: NONE,
+    next: NONE,
+    first_read: NONE,
+    last_read: NONE,
+    min_ret: OPEN,
+    max_inv: 0,
+    reads: 0,
+    wanted: false,
+};
+
+/// A chain root write, its reads, cas, its reads, ...: what must stand together.
+struct Block {
+    root: u32,
+    /// Least completion and greatest invocation of its operations, and whose they are.
+    f: u32,
+    s: u32,
+    f_op: u32,
+    s_op: u32,
+}
+
+/// Decides a differentiated register history (see the module's head).
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
+    let _ = budget; // a linear pass and two sorts need no budget
+    match (Zones { history, part, options, until: OPEN }).decide() {
+        Verdict::Valid(order) => Answer::Valid { witness: order },
+        Verdict::Outside(why) => Answer::NotApplicable { why },
+        Verdict::Invalid(mut core, reason) => {
+            if options.initial == Initial::Any {
+                return Answer::NotApplicable { why: "the initial value is unknown" };
+            }
+            core.sort_unstable();
+            core.dedup();
+            let at = earliest(history, part, options, &core);
+            Answer::Invalid { core, at: Some(at), reason }
+        }
+    }
+}
+
+/// The event at which the history became impossible, by bisection: what is possible stays so
+/// when events are cut off the end.
+fn earliest(history: &History, part: &[u32], options: &Options, core: &[u32]) -> u32 {
+    let ops = &history.ops;
+    let bound = core.iter().map(|&i| ops[i as usize]).fold(0, |m, o| {
+        m.max(o.inv).max(if o.ret == OPEN { 0 } else { o.ret })
+    });
+    let mut rets: Vec<u32> =
+        part.iter().map(|&i| ops[i as usize].ret).filter(|&r| r <= bound).collect();
+    rets.sort_unstable();
+    let (mut low, mut high) = (0, rets.len() - 1); // rets[high] is known to be too late
+    while low < high {
+        let mid = (low + high) / 2;
+        let cut = part.partition_point(|&i| ops[i as usize].inv < rets[mid]);
+        let zones = Zones { history, part: &part[..cut], options, until: rets[mid] };
+        if matches!(zones.decide(), Verdict::Invalid(..)) {
+            high = mid;
+        } else {
+            low = mid + 1;
+        }
+    }
+    rets[high]
+}
+
+enum Verdict {
+    Valid(Vec<u32>),
+    Invalid(Vec<u32>, Reason),
+    Outside(&'static str),
+}
+
+struct Zones<'a> {
+    history: &'a History,
+    part: &'a [u32],
+    options: &'a Options,
+    /// Completions after this event have not been seen.
+    until: u32,
+}
+
+impl Zones<'_> {
+    fn inv(&self, op: u32) -> u32 {
+        self.history.ops[op as usize].inv + 1
+    }
+
+    fn ret(&self, op: u32) -> u32 {
+        let ret = self.history.ops[op as usize].ret;
+        if ret > self.until || ret == OPEN {
+            OPEN
+        } else {
+            ret + 1
+        }
+    }
+
+    fn decide(&self) -> Verdict {
+        let reader = Reader::new(self.history, self.options);
+        let mut ids = IdMap::with_capacity(self.part.len() / 2 + 2);
+        let mut vals: Vec<Val> = Vec::with_capacity(self.part.len() / 2 + 2);
+        let mut get = |vals: &mut Vec<Val>, v: ValueId| {
+            let fresh = vals.len() as u32;
+            let i = ids.get_or_insert(v.0, fresh);
+            if i == fresh {
+                vals.push(VAL);
+            }
+            i
+        };
+        let init = match self.options.initial {
+            Initial::Default => Some(ValueId::NIL),
+            Initial::Value(v) => Some(v),
+            Initial::Any => None,
+        };
+        if let Some(v) = init {
+            let i = get(&mut vals, v);
+            vals[i as usize].writer = INIT;
+            vals[i as usize].wanted = true;
+        }
+        // The value that each operation reads or writes.
+        let mut about: Vec<u32> = vec![NONE; self.part.len()];
+        for (k, &op) in self.part.iter().enumerate() {
+            let o = &self.history.ops[op as usize];
+            let ret = self.ret(op);
+            match reader.act(o) {
+                Act::Nothing => {}
+                Act::Read(v) => {
+                    if ret == OPEN {
+                        continue;
+                    }
+                    let i = get(&mut vals, v);
+                    about[k] = i;
+                    let val = &mut vals[i as usize];
+                    val.reads += 1;
+                    val.wanted = true;
+                    if ret < val.min_ret {
+                        val.min_ret = ret;
+                        val.first_read = op;
+                    }
+                    val.max_inv = o.inv + 1; // operations come in order of invocation
+                    val.last_read = op;
+                }
+                act @ (Act::Write(to) | Act::Cas(_, to)) => {
+                    let i = get(&mut vals, to);
+                    about[k] = i;
+                    if vals[i as usize].writer != NONE {
+                        return Verdict::Outside("written values repeat");
+                    }
+                    let from = match act {
+                        Act::Cas(from, _) => get(&mut vals, from),
+                        _ => NONE,
+                    };
+                    let val = &mut vals[i as usize];
+                    val.writer = op;
+                    val.from = from;
+                    val.wanted |= ret != OPEN;
+                }
+            }
+        }
+        if init.is_none() {
+            self.adopt_initial(&mut vals);
+        }
+        if let Some(invalid) = self.link(&mut vals) {
+            return invalid;
+        }
+        let mut blocks = Vec::new();
+        if let Some(invalid) = self.walk(&vals, &mut blocks) {
+            return invalid;
+        }
+        match self.order(&vals, &mut blocks) {
+            Ok(roots) => Verdict::Valid(self.witness(&vals, &about, &roots)),
+            Err(invalid) => invalid,
+        }
+    }
+
+    /// Of unknown initial value: it was the one value that was seen and never written.
+    fn adopt_initial(&self, vals: &mut [Val]) {
+        let mut unwritten = (0..vals.len()).filter(|&i| vals[i].writer == NONE && vals[i].wanted);
+        if let Some(first) = unwritten.next() {
+            vals[first].writer = INIT;
+            return;
+        }
+        let from = (0..vals.len())
+            .filter(|&i| vals[i].wanted && vals[i].from != NONE)
+            .map(|i| vals[i].from as usize)
+            .find(|&i| vals[i].writer == NONE);
+        if let Some(i) = from {
+            vals[i].writer = INIT;
+            vals[i].wanted = true;
+        }
+    }
+
+    /// Marks every value that must have been written, and links each to the cas that took it.
+    fn link(&self, vals: &mut [Val]) -> Option<Verdict> {
+        let mut stack: Vec<u32> =
+            (0..vals.len() as u32).filter(|&i| vals[i as usize].wanted).collect();
+        while let Some(i) = stack.pop() {
+            let val = vals[i as usize];
+            if val.writer == NONE {
+                // Either a read saw it, or the cas that put `next` in its place did.
+                let seer = if val.reads > 0 { val.first_read } else { vals[val.next as usize].writer };
+                let mut core = Vec::new();
+                if val.reads > 0 {
+                    core.push(val.first_read);
+                } else {
+                    self.proof(vals, val.next, &mut core);
+                }
+                return Some(invalid(core, "unwritten", vec![seer]));
+            }
+            if val.writer == INIT || val.from == NONE {
+                continue;
+            }
+            let from = val.from as usize;
+            if vals[from].next != NONE && vals[from].next != i {
+                let other = vals[from].next;
+                let mut core = Vec::new();
+                self.proof(vals, i, &mut core);
+                self.proof(vals, other, &mut core);
+                self.roots(vals, val.from, &mut core);
+                let pair = vec![vals[other as usize].writer, val.writer];
+                return Some(invalid(core, "two-cas", pair));
+            }
+            vals[from].next = i;
+            if !vals[from].wanted {
+                vals[from].wanted = true;
+                stack.push(val.from);
+            }
+        }
+        None
+    }
+
+    /// The operations that prove that value `i` was written: its writer where that completed, a
+    /// read of it, or the cas that took it away, with the proof of that.
+    fn proof(&self, vals: &[Val], mut i: u32, core: &mut Vec<u32>) {
+        for _ in 0..vals.len() {
+            let val = &vals[i as usize];
+            if val.writer < INIT {
+                core.push(val.writer);
+                if self.ret(val.writer) != OPEN {
+                    return;
+                }
+            }
+            if val.reads > 0 {
+                core.push(val.first_read);
+                return;
+            }
+            if val.next == NONE {
+                return;
+            }
+            i = val.next;
+        }
+    }
+
+    /// The writers of value `i` and of all that its chain came from.
+    fn roots(&self, vals: &[Val], mut i: u32, core: &mut Vec<u32>) {
+        for _ in 0..=vals.len() {
+            let val = &vals[i as usize];
+            if val.writer >= INIT {
+                return;
+            }
+            core.push(val.writer);
+            if val.from == NONE {
+                return;
+            }
+            i = val.from;
+        }
+    }
+
+    /// Walks each chain from its root: stages must follow each other in time.
+    fn walk(&self, vals: &[Val], blocks: &mut Vec<Block>) -> Option<Verdict> {
+        let mut seen = 0usize;
+        let wanted = vals.iter().filter(|v| v.wanted).count();
+        for (root, v) in vals.iter().enumerate() {
+            if !v.wanted || v.from != NONE {
+                continue;
+            }
+            let mut b = Block { root: root as u32, f: OPEN, s: 0, f_op: NONE, s_op: NONE };
+            if v.writer == INIT {
+                b.f = 0;
+                b.f_op = INIT;
+                b.s_op = INIT;
+            }
+            let mut i = root as u32;
+            while i != NONE {
+                let val = &vals[i as usize];
+                seen += 1;
+                if val.writer != INIT {
+                    let (inv, ret) = (self.inv(val.writer), self.ret(val.writer));
+                    if ret < b.s {
+                        return Some(self.too_early(vals, i, b.s_op, val.writer));
+                    }
+                    if inv > b.s {
+                        b.s = inv;
+                        b.s_op = val.writer;
+                    }
+                    if ret < b.f {
+                        b.f = ret;
+                        b.f_op = val.writer;
+                    }
+                }
+                if val.reads > 0 {
+                    if val.min_ret < b.s {
+                        return Some(self.too_early(vals, i, b.s_op, val.first_read));
+                    }
+                    if val.max_inv > b.s {
+                        b.s = val.max_inv;
+                        b.s_op = val.last_read;
+                    }
+                    if val.min_ret < b.f {
+                        b.f = val.min_ret;
+                        b.f_op = val.first_read;
+                    }
+                }
+                i = val.next;
+            }
+            blocks.push(b);
+        }
+        (seen != wanted).then(|| self.cycle(vals))
+    }
+
+    fn too_early(&self, vals: &[Val], stage: u32, late: u32, early: u32) -> Verdict {
+        let mut core = vec![late, early];
+        self.roots(vals, stage, &mut core);
+        invalid(core, "too-early", vec![late, early])
+    }
+
+    /// Some chain of cas has no root: it goes in a circle.
+    fn cycle(&self, vals: &[Val]) -> Verdict {
+        let mut state = vec![0u8; vals.len()];
+        for start in 0..vals.len() {
+            let mut i = start as u32;
+            while i != NONE && vals[i as usize].wanted && state[i as usize] == 0 {
+                state[i as usize] = 1;
+                i = vals[i as usize].from;
+            }
+            if i != NONE && state[i as usize] == 1 {
+                let mut cycle = vec![vals[i as usize].writer];
+                let mut j = vals[i as usize].from;
+                while j != i {
+                    cycle.push(vals[j as usize].writer);
+                    j = vals[j as usize].from;
+                }
+                cycle.reverse();
+                let mut core = cycle.clone();
+                if cycle.iter().all(|&w| self.ret(w) == OPEN) {
+                    // Only a read proves that it happened (or a cas outside of the circle,
+                    // which would have been found to be one of two).
+                    let mut j = i;
+                    while vals[j as usize].reads == 0 && vals[j as usize].from != i {
+                        j = vals[j as usize].from;
+                    }
+                    if vals[j as usize].reads > 0 {
+                        core.push(vals[j as usize].first_read);
+                    }
+                }
+                return invalid(core, "cas-cycle", cycle);
+            }
+            let mut i = start as u32;
+            while i != NONE && state[i as usize] == 1 {
+                state[i as usize] = 2;
+                i = vals[i as usize].from;
+            }
+        }
+        unreachable!("a chain without a root has a circle")
+    }
+
+    /// Orders the blocks. A must come before B iff f(A) < s(B). Let A have the least f of those
+    /// left: whatever comes before some X, A does too (or is X). So every X with s(X) <= f(A)
+    /// is free; if there is none A itself is, unless some B has f(B) < s(A), and since
+    /// s(B) > f(A) these two must each come first.
+    fn order(&self, vals: &[Val], blocks: &mut Vec<Block>) -> Result<Vec<u32>, Verdict> {
+        blocks.sort_unstable_by_key(|b| b.f);
+        let mut by_s: Vec<u32> = (0..blocks.len() as u32).collect();
+        by_s.sort_unstable_by_key(|&i| blocks[i as usize].s);
+        let mut placed = vec![false; blocks.len()];
+        let mut roots = Vec::with_capacity(blocks.len());
+        let mut next_s = 0;
+        for a in 0..blocks.len() {
+            while next_s < by_s.len() && blocks[by_s[next_s] as usize].s <= blocks[a].f {
+                let i = by_s[next_s] as usize;
+                if !placed[i] {
+                    placed[i] = true;
+                    roots.push(blocks[i].root);
+                }
+                next_s += 1;
+            }
+            if placed[a] {
+                continue;
+            }
+            // The least f among the others that are left.
+            let mut b = a + 1;
+            while b < blocks.len() && blocks[b].f < blocks[a].s && placed[b] {
+                b += 1;
+            }
+            if b < blocks.len() && blocks[b].f < blocks[a].s {
+                return Err(self.replaced(vals, &blocks[a], &blocks[b]));
+            }
+            placed[a] = true;
+            roots.push(blocks[a].root);
+        }
+        Ok(roots)
+    }
+
+    fn replaced(&self, vals: &[Val], a: &Block, b: &Block) -> Verdict {
+        let mut writers = Vec::new();
+        for block in [a, b] {
+            // The chain as far as the operations in question need it.
+            let mut pending: Vec<u32> =
+                [block.f_op, block.s_op].into_iter().filter(|&o| o != INIT).collect();
+            let mut i = block.root;
+            while i != NONE && !pending.is_empty() {
+                let val = &vals[i as usize];
+                if val.writer != INIT {
+                    writers.push(val.writer);
+                }
+                pending.retain(|&o| o != val.writer && o != val.first_read && o != val.last_read);
+                i = val.next;
+            }
+        }
+        let mut ops: Vec<u32> =
+            [a.f_op, b.s_op, b.f_op, a.s_op].into_iter().filter(|&o| o != INIT).collect();
+        let mut core = ops.clone();
+        core.extend(&writers);
+        ops.extend(&writers);
+        invalid(core, "replaced", ops)
+    }
+
+    fn witness(&self, vals: &[Val], about: &[u32], roots: &[u32]) -> Vec<u32> {
+        // Where the operations of each value begin in the order.
+        let mut start = vec![NONE; vals.len()];
+        let mut length = 0u32;
+        for &root in roots {
+            let mut i = root;
+            while i != NONE {
+                let val = &vals[i as usize];
+                start[i as usize] = length;
+                length += val.reads + u32::from(val.writer != INIT);
+                i = val.next;
+            }
+        }
+        let mut order = vec![NONE; length as usize];
+        for (i, val) in vals.iter().enumerate() {
+            if start[i] != NONE && val.writer < INIT {
+                order[start[i] as usize] = val.writer;
+                start[i] += 1;
+            }
+        }
+        for (&op, &i) in self.part.iter().zip(about) {
+            if i != NONE && start[i as usize] != NONE && vals[i as usize].writer != op {
+                order[start[i as usize] as usize] = op;
+                start[i as usize] += 1;
+            }
+        }
+        order
+    }
+}
+
+fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdict {
+    Verdict::Invalid(core, Reason { tag, ops })
+}
+
+/// The model of both registers for the search. State: the value's id.
+struct Register {
+    initial: Vec<State>,
+    nil_is_unknown: Options,
+}
+
+impl Register {
+    fn new(history: &History, part: &[u32], options: &Options) -> Self {
+        let initial = match options.initial {
+            Initial::Default => vec![vec![ValueId::NIL.0]],
+            Initial::Value(v) => vec![vec![v.0]],
+            Initial::Any => {
+                // Any value that is seen; or one that nobody sees.
+                let reader = Reader::new(history, options);
+                let mut seen: Vec<u64> = vec![u64::MAX >> 2];
+                for &i in part {
+                    match reader.act(&history.ops[i as usize]) {
+                        Act::Read(v) | Act::Cas(v, _) => seen.push(v.0),
+                        _ => {}
+                    }
+                }
+                seen.sort_unstable();
+                seen.dedup();
+                seen.into_iter().map(|v| vec![v]).collect()
+            }
+        };
+        Register { initial, nil_is_unknown: *options }
+    }
+
+    fn act(&self, history: &History, op: &Operation) -> Act {
+        Reader::new(history, &self.nil_is_unknown).act(op)
+    }
+}
+
+impl Model for Register {
+    fn initial(&self) -> Vec<State> {
+        self.initial.clone()
+    }
+
+    fn step(&self, history: &History, state: &[u64], op: &Operation) -> Vec<State> {
+        match self.act(history, op) {
+            Act::Nothing => vec![state.to_vec()],
+            Act::Read(v) if v.0 == state[0] => vec![state.to_vec()],
+            Act::Write(v) => vec![vec![v.0]],
+            Act::Cas(from, to) if from.0 == state[0] => vec![vec![to.0]],
+            _ => vec![],
+        }
+    }
+
+    fn read_only(&self, history: &History, op: &Operation) -> bool {
+        match self.act(history, op) {
+            Act::Read(_) | Act::Nothing => true,
+            Act::Cas(from, to) => from == to,
+            Act::Write(_) => false,
+        }
+    }
+
+    fn learns_from_failure(&self, history: &History, op: &Operation) -> bool {
+        matches!(self.act(history, op), Act::Read(_))
+    }
+
+    fn class(&self, history: &History, op: &Operation) -> Class {
+        match self.act(history, op) {
+            Act::Nothing => [0, 0, 0, 0],
+            Act::Read(v) => [1, v.0, 0, 0],
+            Act::Write(v) => [2, v.0, 0, 0],
+            Act::Cas(from, to) => [3, from.0, to.0, 0],
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Flat open-addressing tables for the hot paths.
+
+/// Spreads the bits of a key (splitmix64's finaliser).
+#[inline]
+pub fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    x ^ (x >> 32)
+}
+
+/// From 64-bit keys to 32-bit numbers.
+pub struct IdMap {
+    slots: Vec<(u64, u32)>, // number u32::MAX: free
+    used: usize,
+}
+
+impl IdMap {
+    pub fn with_capacity(keys: usize) -> Self {
+        let size = (keys * 2).next_power_of_two().max(16);
+        IdMap { slots: vec![(0, u32::MAX); size], used: 0 }
+    }
+
+    /// The number of `key`; `fresh` where it is new. `fresh` must not be u32::MAX.
+    #[inline]
+    pub fn get_or_insert(&mut self, key: u64, fresh: u32) -> u32 {
+        if self.used * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let mut i = mix(key) as usize & mask;
+        loop {
+            let (k, n) = self.slots[i];
+            if n == u32::MAX {
+                self.slots[i] = (key, fresh);
+                self.used += 1;
+                return fresh;
+            }
+            if k == key {
+                return n;
+            }
+            i = (i + 1) & mask;
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, key: u64) -> Option<u32> {
+        let mask = self.slots.len() - 1;
+        let mut i = mix(key) as usize & mask;
+        loop {
+            let (k, n) = self.slots[i];
+            if n == u32::MAX {
+                return None;
+            }
+            if k == key {
+                return Some(n);
+            }
+            i = (i + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let size = self.slots.len() * 2;
+        let old = std::mem::replace(&mut self.slots, vec![(0, u32::MAX); size]);
+        for (k, n) in old {
+            if n != u32::MAX {
+                let mut i = mix(k) as usize & (size - 1);
+                while self.slots[i].1 != u32::MAX {
+                    i = (i + 1) & (size - 1);
+                }
+                self.slots[i] = (k, n);
+            }
+        }
+    }
+}
