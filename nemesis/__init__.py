@@ -1,1 +1,104 @@
-"""Fault families, one per file."""
+"""Fault families, one per file, and the front door: `parse`, `check_supported`, `build`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from paxtest.cluster.protocol import Cluster
+from paxtest.errors import PlanError, Unsupported
+from paxtest.nemesis.clock import ClockFamily
+from paxtest.nemesis.fault import Clock, Family, PlannedFault
+from paxtest.nemesis.kill import KillFamily
+from paxtest.nemesis.nemesis import Nemesis, Record
+from paxtest.nemesis.partition import PartitionFamily
+from paxtest.nemesis.pause import PauseFamily
+from paxtest.nemesis.schedule import DEFAULT_INTERVAL_S, build_schedule
+from paxtest.system import System
+
+FAMILIES: dict[str, Family] = {
+    family.kind: family
+    for family in (PartitionFamily(), KillFamily(), PauseFamily(), ClockFamily())
+}
+
+
+def names() -> list[str]:
+    """The kinds of faults that `--nemesis` knows."""
+    return list(FAMILIES)
+
+
+def fault_names(kind: str) -> list[str]:
+    """The faults of one kind."""
+    return list(FAMILIES[kind].mix.weights)
+
+
+def parse(text: str) -> list[str]:
+    """'partition,kill' -> ['partition', 'kill']; 'all' is every kind, '' and 'none' are none."""
+    wanted = [part.strip() for part in text.split(",") if part.strip()]
+    if wanted in ([], ["none"]):
+        return []
+    if wanted == ["all"]:
+        return names()
+    for kind in wanted:
+        if kind not in FAMILIES:
+            close = difflib.get_close_matches(kind, names(), n=1)
+            meant = f"did you mean {close[0]!r}? " if close else ""
+            raise PlanError(
+                f"no nemesis is named {kind!r}",
+                f"{meant}Known are {', '.join(names())}, 'all' and 'none'",
+            )
+    return list(dict.fromkeys(wanted))
+
+
+def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
+    """Raises Unsupported, naming all that is missing and how to get it, before a run begins."""
+    lacking = [(kind, FAMILIES[kind].missing(cluster, system)) for kind in kinds]
+    missing = [(kind, *gap) for kind, gap in lacking if gap is not None]
+    if missing:
+        raise Unsupported(
+            "; ".join(f"nemesis {kind!r} cannot work here: {what}" for kind, what, _ in missing),
+            "; ".join(dict.fromkeys(how for _, _, how in missing)),
+        )
+
+
+def build(
+    kinds: Sequence[str],
+    *,
+    cluster: Cluster,
+    system: System,
+    seed: int,
+    time_limit_s: float,
+    journal_path: Path,
+    in_flight: Callable[[], int],
+    record: Record,
+    clock: Clock,
+    interval_s: float = DEFAULT_INTERVAL_S,
+    quiet_tail_s: float | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Nemesis:
+    """The nemesis of a run: supported kinds only, its schedule drawn from `seed`."""
+    check_supported(kinds, cluster, system)
+    schedule = build_schedule(
+        kinds,
+        seed=seed,
+        time_limit_s=time_limit_s,
+        nodes=len(cluster.nodes),
+        interval_s=interval_s,
+        quiet_tail_s=quiet_tail_s,
+        weights=weights,
+    )
+    return Nemesis(schedule, FAMILIES, cluster, system, journal_path, in_flight, record, clock)
+
+
+__all__ = [
+    "FAMILIES",
+    "Nemesis",
+    "PlannedFault",
+    "build",
+    "build_schedule",
+    "check_supported",
+    "fault_names",
+    "names",
+    "parse",
+]

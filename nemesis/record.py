@@ -1,10 +1,17 @@
-"""FaultEvent: one line of faults.jsonl. Written before the act that it announces."""
+"""FaultEvent: one line of faults.jsonl, and the journal that writes it before the act."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from paxtest.errors import StoreError
+
+Happening = Literal["inject", "injected", "probe", "heal", "healed", "failed"]
 
 
 class FaultEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,7 +26,7 @@ class FaultEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: int
     time_ns: int
-    event: Literal["inject", "injected", "probe", "heal", "healed", "failed"]
+    event: Happening
     kind: str
     name: str
     nodes: list[str] = []
@@ -28,3 +35,66 @@ class FaultEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
     in_flight: int = 0
     undo: dict[str, Any] = {}
+
+
+class FaultJournal:
+    """Appends to faults.jsonl. Every line is with the kernel when `append` returns; with `sync`
+    it is on the disk as well, so that a fault is never in force without a line that names it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._encoder = msgspec.json.Encoder()
+        # O_APPEND: one write per line, whole lines even if a healer appends beside us.
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def append(self, event: FaultEvent, *, sync: bool = False) -> None:
+        """Blocks (for milliseconds when `sync`): call it from a thread there."""
+        line = self._encoder.encode(event) + b"\n"
+        written = os.write(self._fd, line)
+        if written != len(line):
+            raise OSError(f"{self.path}: {written} of {len(line)} bytes written: disk full?")
+        if sync:
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_journal(path: Path) -> list[FaultEvent]:
+    """The events of a faults.jsonl. A torn last line is normal after a crash and left out;
+    a broken line before the last is a StoreError naming it.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path} does not exist", "name the directory of a run that had a nemesis"
+        ) from None
+    decoder = msgspec.json.Decoder(FaultEvent)
+    torn = lines.pop()  # what follows the last newline: nothing, or a torn line
+    events: list[FaultEvent] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(decoder.decode(line))
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"{path} line {number} is not a fault event: {error}",
+                "faults.jsonl is written by paxtest alone; restore it, or use "
+                "'paxtest cluster prune' to remove the cluster as a whole",
+            ) from None
+    if torn:
+        with contextlib.suppress(msgspec.DecodeError):  # whole, only its newline is missing
+            events.append(decoder.decode(torn))
+    return events
+
+
+def unhealed(events: list[FaultEvent]) -> list[FaultEvent]:
+    """The `inject` events of the faults that may still be in force, oldest first.
+
+    A fault whose injection failed half-way may be in force too: only `healed` clears it.
+    """
+    healed = {event.id for event in events if event.event == "healed"}
+    return [event for event in events if event.event == "inject" and event.id not in healed]

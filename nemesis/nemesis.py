@@ -1,0 +1,296 @@
+"""Nemesis: carries out a schedule, proves each fault's effect, and heals (DESIGN 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from paxtest.cluster.protocol import Cluster
+from paxtest.nemesis.fault import Action, Clock, Context, Family, PlannedFault
+from paxtest.nemesis.record import FaultEvent, FaultJournal, Happening
+from paxtest.system import System
+from paxtest.verdict import FaultCounts
+
+Record = Callable[[str, Any, str], None]
+"""Writes a nemesis event into the history: f, value, error ("" where there is none)."""
+
+_LEADER_S = 1.5  # limit of asking who leads; a stopped node answers nobody
+_LEADER_WAIT_S = 0.3  # what a fault waits for that answer before it takes the one before
+_LEADER_AGE_S = 5.0  # beyond that age an answer is worth nothing
+_INJECT_S = 10.0
+_PROBE_S = 2.0
+_PROBE_PAUSE_S = 0.15
+_HEAL_S = 15.0
+HEAL_LIMIT_S = 30.0
+"""Limit of `heal` as a whole."""
+
+
+class Nemesis:
+    """One run's faults. `run` walks through the schedule, each family on its own timeline.
+
+    `in_flight` tells how many client operations are open now; `clock` the run's time in ns.
+    A fault that raises is journaled as `failed`, told in `notes`, and the run goes on.
+    """
+
+    def __init__(
+        self,
+        schedule: Sequence[PlannedFault],
+        families: Mapping[str, Family],
+        cluster: Cluster,
+        system: System,
+        journal_path: Path,
+        in_flight: Callable[[], int],
+        record: Record,
+        clock: Clock,
+    ) -> None:
+        self.schedule = tuple(schedule)
+        self.notes: list[str] = []  # failed and skipped faults, for the run's result
+        self._families = families
+        self._cluster = cluster
+        self._system = system
+        self._nodes = tuple(node.name for node in cluster.nodes)
+        self._journal = FaultJournal(journal_path)
+        self._in_flight = in_flight
+        self._record = record
+        self._clock = clock
+        self._active: dict[int, tuple[PlannedFault, Action]] = {}
+        self._injected = 0
+        self._effective: dict[str, int] = {}
+        self._acted = False
+        self._leaders = _Leaders(system, self._nodes)
+
+    # -- the run ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Returns when every fault is over and healed. Cancel it to stop early, then `heal`."""
+        origin = time.monotonic()
+        timelines: dict[str, list[PlannedFault]] = {}
+        for fault in self.schedule:
+            timelines.setdefault(fault.kind, []).append(fault)
+        end_s = max((fault.end_s for fault in self.schedule), default=0.0)
+        async with asyncio.TaskGroup() as group:
+            for faults in timelines.values():
+                group.create_task(self._timeline(faults, origin, end_s))
+
+    async def _timeline(self, faults: list[PlannedFault], origin: float, end_s: float) -> None:
+        for fault in faults:
+            await asyncio.sleep(origin + fault.start_s - time.monotonic())
+            late_s = time.monotonic() - origin - fault.start_s
+            hold_s = min(fault.duration_s, end_s - fault.start_s - late_s)
+            if hold_s <= 0:
+                self.notes.append(
+                    f"{_title(fault)}: left out, {late_s:.1f} s late at the run's end"
+                )
+                continue
+            await self._strike(fault, hold_s)
+
+    async def _strike(self, fault: PlannedFault, hold_s: float) -> None:
+        """One fault from beginning to end. Never raises but for cancellation."""
+        family = self._families[fault.kind]
+        try:
+            async with asyncio.timeout(_INJECT_S):
+                action = await family.prepare(fault, await self._context(fault))
+        except Exception as error:
+            await self._fail(fault, None, "prepare", error)
+            return
+        if isinstance(action, str):
+            await self._write(fault, None, "failed", text=f"skipped: {action}")
+            self.notes.append(f"{_title(fault)}: skipped, {action}")
+            return
+        await self._write(fault, action, "inject", sync=True, undo=action.undo)
+        self._active[fault.id] = (fault, action)
+        self._acted = True
+        self._record(f"start-{fault.kind}", _told(fault, action), "")
+        try:
+            async with asyncio.timeout(_INJECT_S):
+                await action.inject()
+            self._injected += 1
+            await self._write(fault, action, "injected")
+        except Exception as error:
+            await self._fail(fault, action, "inject", error)
+        else:
+            await self._hold(fault, action, hold_s)
+        await self._heal_one(fault, action, _HEAL_S)
+
+    async def _context(self, fault: PlannedFault) -> Context:
+        """Who leads is asked now. Of several who claim to, the fault's seed draws one."""
+        rng = Random(f"leader {fault.seed}")
+        claim = await self._leaders.ask()
+        leader = rng.choice(claim or self._nodes)
+        return Context(self._cluster, self._system, self._nodes, leader, not claim)
+
+    async def _hold(self, fault: PlannedFault, action: Action, hold_s: float) -> None:
+        """Keep the fault for `hold_s`, and probe until its effect is proven or it is over."""
+        over = time.monotonic() + hold_s
+        seen, evidence, in_flight = False, "not probed: it was over too soon", 0
+        while True:
+            in_flight = max(in_flight, self._in_flight())
+            try:
+                async with asyncio.timeout(_PROBE_S):
+                    seen, evidence = await action.probe()
+            except Exception as error:
+                evidence = f"the probe failed: {_words(error)}"
+            in_flight = max(in_flight, self._in_flight())
+            left_s = over - time.monotonic()
+            if (seen and in_flight > 0) or left_s <= _PROBE_PAUSE_S:
+                break
+            await asyncio.sleep(_PROBE_PAUSE_S)
+        if seen and in_flight == 0:
+            evidence += "; but no client operation was open"
+        effective = seen and in_flight > 0
+        if effective:
+            self._effective[fault.kind] = self._effective.get(fault.kind, 0) + 1
+        await self._write(
+            fault, action, "probe", effective=effective, evidence=evidence, in_flight=in_flight
+        )
+        await asyncio.sleep(max(0.0, over - time.monotonic()))
+
+    # -- healing ----------------------------------------------------------------------------
+
+    async def heal(self) -> list[str]:
+        """Undo all that may be in force and what died meanwhile; idempotent, limited in time.
+
+        Returns what could not be undone, in words ([]: all is well). Call it after `run` has
+        returned or was cancelled.
+        """
+        problems: list[str] = []
+        try:
+            async with asyncio.timeout(HEAL_LIMIT_S):
+                # The network first, and dead nodes last: a node that starts finds its peers.
+                order = ("partition", "clock", "pause", "kill")
+                rank = {kind: place for place, kind in enumerate(order)}
+                active = sorted(self._active.values(), key=lambda pair: rank.get(pair[0].kind, 9))
+                for fault, action in active:
+                    if not await self._heal_one(fault, action, _HEAL_S):
+                        problems.append(f"{_title(fault)} could not be healed: {self.notes[-1]}")
+                if self._acted:
+                    problems += await self._revive()
+        except TimeoutError:
+            problems.append(f"healing was given up after {HEAL_LIMIT_S:.0f} s")
+        self.notes += problems
+        return problems
+
+    async def _heal_one(self, fault: PlannedFault, action: Action, limit_s: float) -> bool:
+        await self._write(fault, action, "heal")
+        try:
+            async with asyncio.timeout(limit_s):
+                evidence = await action.heal()
+        except Exception as error:
+            await self._fail(fault, action, "heal", error)
+            return False
+        del self._active[fault.id]
+        await self._write(fault, action, "healed", evidence=evidence)
+        self._record(f"stop-{fault.kind}", {"id": fault.id, "seen": evidence}, "")
+        return True
+
+    async def _revive(self) -> list[str]:
+        """Nodes that died or stopped though no fault of ours did it: said, and started again."""
+        problems: list[str] = []
+        for node in self._nodes:
+            try:
+                pid, state = await self._system.process_state(node)
+                if pid is not None and state != "T":
+                    continue
+                what = "was stopped" if pid is not None else "had no process"
+                self.notes.append(f"node {node} {what} although no fault was in force")
+                self._record("revive", {"node": node}, f"{node} {what}")
+                await (self._system.start(node) if pid is None else self._system.resume(node))
+            except Exception as error:
+                problems.append(f"node {node} could not be revived: {_words(error)}")
+        return problems
+
+    def summary(self) -> FaultCounts:
+        """How many were injected, and how many of them proven while operations were open."""
+        kinds = dict(sorted(self._effective.items()))
+        return FaultCounts(self._injected, sum(kinds.values()), kinds)
+
+    async def close(self) -> None:
+        """Close the journal; after `heal`."""
+        await self._leaders.close()
+        self._journal.close()
+
+    # -- the journal ------------------------------------------------------------------------
+
+    async def _fail(
+        self, fault: PlannedFault, action: Action | None, doing: str, error: Exception
+    ) -> None:
+        words = f"{doing}: {_words(error)}"
+        self.notes.append(f"{_title(fault)} failed, {words}")
+        await self._write(fault, action, "failed", text=words)
+        self._record(f"fail-{fault.kind}", {"id": fault.id, "name": fault.name}, words)
+
+    async def _write(
+        self,
+        fault: PlannedFault,
+        action: Action | None,
+        event: Happening,
+        *,
+        text: str | None = None,
+        sync: bool = False,
+        **more: Any,
+    ) -> None:
+        """In a thread: an fsync takes milliseconds, in which workers could not stamp a time."""
+        line = FaultEvent(
+            id=fault.id,
+            time_ns=self._clock(),
+            event=event,
+            kind=fault.kind,
+            name=fault.name,
+            nodes=action.nodes if action else [],
+            text=text if text is not None else (action.text if action else ""),
+            **more,
+        )
+        write: Awaitable[None] = asyncio.to_thread(self._journal.append, line, sync=sync)
+        await write
+
+
+class _Leaders:
+    """Who claims to lead. A stopped node can hold the answer up for a second, and a fault that
+    is aimed at a moment cannot wait: then the answer before, if it is fresh, has to do.
+    """
+
+    def __init__(self, system: System, nodes: tuple[str, ...]) -> None:
+        self._system = system
+        self._nodes = nodes
+        self._asking: asyncio.Task[None] | None = None
+        self._known: list[str] = []
+        self._known_at = float("-inf")
+
+    async def ask(self) -> list[str]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait([self._asking], timeout=_LEADER_WAIT_S)
+        return self._known if time.monotonic() - self._known_at < _LEADER_AGE_S else []
+
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(_LEADER_S):
+                claim = set(await self._system.primaries())
+        except Exception:  # whatever a system's own code raises: then nobody answers
+            return
+        known = [node for node in self._nodes if node in claim]
+        if known:
+            self._known, self._known_at = known, time.monotonic()
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+
+def _title(fault: PlannedFault) -> str:
+    return f"fault {fault.id} ({fault.kind} {fault.name})"
+
+
+def _told(fault: PlannedFault, action: Action) -> dict[str, Any]:
+    return {"id": fault.id, "name": fault.name, "nodes": action.nodes, "text": action.text}
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "took longer than its limit"
+    return getattr(error, "message", "") or f"{type(error).__name__}: {error}"
