@@ -4,7 +4,8 @@
     |-- UsageError                    exit code 254: the user can mend it by typing something else
     |   |-- PlanError                 a plan, a flag or a `--set` that cannot be
     |   |-- HistoryError              a file that is not a history, or a hostile one
-    |   `-- StoreError                no such run, or a run directory that lacks its parts
+    |   |-- StoreError                no such run, or a run directory that lacks its parts
+    |   `-- GeneratorError            a generator that breaks the protocol of generators
     |-- EnvironmentError_             exit code 255: this machine or network lacks something
     |   |-- DockerUnavailable         no engine answers, or no image can be had
     |   |-- Unsupported               the kernel, tool or privilege a fault needs is missing
@@ -53,6 +54,10 @@ class HistoryError(UsageError):
 
 class StoreError(UsageError):
     """No such run, or a run directory that lacks its parts."""
+
+
+class GeneratorError(UsageError):
+    """A generator that breaks the protocol of generators."""
 
 
 class EnvironmentError_(PaxtestError):

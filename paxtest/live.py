@@ -1,0 +1,60 @@
+"""LiveCheck: counts and the verdict so far, beside a run that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from paxtest.operation import NEMESIS, Op, Type
+from paxtest.verdict import Verdict
+
+BATCH = 20_000  # operations a check may take at once, so that the load is never held up for long
+
+
+class _Counts(Protocol):
+    def counts(self) -> dict[str, int] | None: ...
+
+
+class LiveCheck:
+    """Collects events in the loop's thread and feeds them to the streaming checker in another."""
+
+    def __init__(self, model: str) -> None:
+        from paxtest.checkers.linearizable import Live
+
+        self.stop = False
+        self._checker = Live(model)
+        self._events: list[Op] = []
+        self._counts = {Type.INVOKE: 0, Type.OK: 0, Type.FAIL: 0, Type.INFO: 0}
+
+    @property
+    def verdict(self) -> Verdict:
+        return self._checker.verdict
+
+    @property
+    def invalid(self) -> bool:
+        return self._checker.verdict is Verdict.INVALID
+
+    def feed(self, op: Op) -> None:
+        """Take an event; cheap, for the loop's thread."""
+        if op.process != NEMESIS:
+            self._counts[op.type] += 1
+            self._events.append(op)
+
+    async def check(self) -> None:
+        """Check what has come since the last call."""
+        events, self._events = self._events, []
+        for start in range(0, len(events), BATCH):
+            await asyncio.to_thread(self._checker.feed, events[start : start + BATCH])
+
+    async def close(self) -> None:
+        await self.check()
+
+    def words(self, load: _Counts | None) -> str:
+        """Operations so far and how they ended, in words."""
+        counts = load.counts() if load is not None else None
+        if counts is None:
+            counts = {str(k): v for k, v in self._counts.items()}
+        return (
+            f"{counts['invoke']:,} operations ({counts['ok']:,} ok, {counts['fail']:,} fail, "
+            f"{counts['info']:,} info)"
+        )

@@ -1,0 +1,432 @@
+"""Runner: the phases of a run, from a plan to a verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from paxtest import cluster as clusters
+from paxtest import generator as gen
+from paxtest import history, nemesis, reports, store, workloads
+from paxtest._version import __version__
+from paxtest.analysis import analyse
+from paxtest.cluster import systems
+from paxtest.cluster.protocol import Cluster
+from paxtest.errors import NodeNotReady, PaxtestError
+from paxtest.generator import Context
+from paxtest.history import Journal
+from paxtest.live import LiveCheck
+from paxtest.load import Load, bounded, workers
+from paxtest.load_processes import LoadProcesses
+from paxtest.operation import NEMESIS, Type
+from paxtest.plan import Plan
+from paxtest.progress import Progress
+from paxtest.repeat import command_line, redacted
+from paxtest.store import Run
+from paxtest.system import System
+from paxtest.verdict import FaultCounts, Phase, RunResult, Verdict
+from paxtest.workload import Workload
+
+log = logging.getLogger("paxtest.runner")
+T = TypeVar("T")
+
+INSTALL_TIMEOUT_S = 120.0
+HEAL_TIMEOUT_S = 30.0
+QUIESCE_TIMEOUT_S = 20.0
+FINAL_READS_TIMEOUT_S = 30.0
+COLLECT_TIMEOUT_S = 60.0
+POLL_S = 0.1
+
+
+class Interrupted(Exception):
+    """The user asked to stop before the load began."""
+
+
+class Runner:
+    """One run. `run()` leaves a complete run directory whatever happens in between."""
+
+    def __init__(self, plan: Plan, store_path: Path, progress: Progress) -> None:
+        self.plan = plan
+        self.progress = progress
+        self.workload: Workload = workloads.load(plan.workload.name)(
+            plan.workload.options,
+            seed=plan.seed,
+            nodes=plan.cluster.nodes,
+            concurrency=plan.workers,
+        )
+        self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
+        self.system_factory = systems.load(plan.system.name)
+        self.cluster_kind = self._cluster_kind()
+        self.store_path = store_path
+        self.phases: list[Phase] = []
+        self.limits: list[str] = []
+        self.faults = FaultCounts()
+        self._interrupted = asyncio.Event()
+        self._load: Load | LoadProcesses | None = None
+
+    def _cluster_kind(self) -> str:
+        kind = self.plan.cluster.kind
+        if kind != "auto":
+            return kind
+        reason = clusters.docker_available()
+        if reason is None:
+            return "docker"
+        self.progress.note(f"no Docker engine answers ({reason}): using the local cluster")
+        return "local"
+
+    async def run(self) -> tuple[Run, RunResult]:
+        """Raises PaxtestError where the run could not be carried out; nothing is left behind."""
+        run = store.create(self.store_path, self.plan.title)
+        handler = _log_to(run.log)
+        self._watch_signals()
+        try:
+            return run, await self._run(run)
+        except PaxtestError as error:
+            log.error("%s", error)
+            raise
+        finally:
+            logging.getLogger("paxtest").removeHandler(handler)
+            handler.close()
+
+    async def _run(self, run: Run) -> RunResult:
+        plan = self.plan
+        cluster = clusters.make(
+            self.cluster_kind,
+            run_id=f"{plan.title}-{run.path.name}",
+            nodes=plan.cluster.nodes,
+            options=plan.cluster.options,
+        )
+        system = self.system_factory(cluster, self._system_options())
+        self._save_plan(run, cluster, system)
+        self.progress.note(
+            f"{plan.title}: {plan.cluster.nodes} {self.cluster_kind} nodes, {plan.workers} clients, "
+            f"{plan.time_limit_s:g} s, faults: {', '.join(self.kinds) or 'none'}, "
+            f"seed {plan.seed}\nrun: {run.path}"
+        )
+        journal: Journal | None = None
+        try:
+            try:
+                await self._prepare(run, cluster, system)
+                journal = Journal(run.history)
+                await self._drive(run, cluster, system, journal)
+            except Interrupted:
+                self.limits.append("interrupted before the load began: nothing was tested")
+            finally:
+                if journal is not None:
+                    journal.close()
+                run.merge_history()
+                with self.phase("collect logs"):
+                    await self._collect(run, cluster, system)
+        finally:
+            with self.phase("tear down"):
+                await cluster.down()
+        return await self._judge(run)
+
+    def _system_options(self) -> dict[str, Any]:
+        options = dict(self.plan.system.options)
+        if self.plan.system.name == "paxos":
+            options.setdefault("data", getattr(self.workload, "data", "register"))
+        return options
+
+    # -- phases ------------------------------------------------------------------------------
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase, announce it, and record it even when it fails."""
+        log.info("phase: %s", name)
+        self.progress.update(f"{name} ...")
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases.append(Phase(name, round(time.monotonic() - began, 3)))
+
+    async def _prepare(self, run: Run, cluster: Cluster, system: System) -> None:
+        plan = self.plan
+        names = [node.name for node in cluster.nodes]
+        with self.phase("provision"):
+            await self._unless_interrupted(cluster.up())
+            cluster.save(run.cluster)
+            self._save_plan(run, cluster, system)
+        if self.kinds:
+            with self.phase("install"):
+                await self._unless_interrupted(
+                    _together(system.install, names, INSTALL_TIMEOUT_S, "install")
+                )
+            await nemesis.check_supported(self.kinds, cluster, system)
+        else:
+            with self.phase("install"):
+                await self._unless_interrupted(
+                    _together(system.install, names, INSTALL_TIMEOUT_S, "install")
+                )
+        with self.phase("start"):
+            await self._unless_interrupted(
+                _together(system.start, names, plan.ready_timeout_s, "start")
+            )
+        with self.phase("await ready"):
+            await self._unless_interrupted(_ready(system, names, plan.ready_timeout_s))
+        took = sum(phase.seconds for phase in self.phases)
+        self.progress.note(f"{len(names)} nodes ready after {took:.1f} s")
+
+    async def _drive(self, run: Run, cluster: Cluster, system: System, journal: Journal) -> None:
+        plan = self.plan
+        live = LiveCheck(self.workload.model)
+        load: Load | LoadProcesses
+        if plan.load_processes == 1:
+            journal.listen(live.feed)
+            everyone = workers(plan, system, cluster.nodes, journal, range(plan.workers))
+            context = Context.start(plan.workers, plan.seed, nemesis=False)
+            load = Load.of(bounded(plan, self.workload), context, everyone, journal)
+        else:
+            load = LoadProcesses(plan, run, cluster, journal.start_ns)
+        self._load = load
+
+        def record(f: str, value: Any, error: str = "") -> None:
+            journal.append(
+                NEMESIS, Type.INFO, f, value=value, error=("nemesis", error) if error else None
+            )
+
+        adversary = nemesis.build(
+            self.kinds,
+            cluster=cluster,
+            system=system,
+            seed=plan.seed,
+            time_limit_s=plan.time_limit_s,
+            interval_s=plan.nemesis.interval_s,
+            quiet_tail_s=plan.nemesis.quiet_tail_s,
+            journal_path=run.faults,
+            in_flight=load.in_flight,
+            record=record,
+            clock=journal.now_ns,
+        )
+        with self.phase("drive"):
+            await self._load_and_faults(load, adversary, journal, live)
+        with self.phase("heal"):
+            async with asyncio.timeout(HEAL_TIMEOUT_S):
+                await adversary.heal()
+        self.faults = adversary.summary()
+        if not (self._interrupted.is_set() or live.stop):
+            await self._final_reads(cluster, system, journal, load.next_process())
+        await live.close()
+
+    async def _load_and_faults(
+        self, load: Load | LoadProcesses, adversary: nemesis.Nemesis, journal: Journal,
+        live: LiveCheck,
+    ) -> None:
+        plan = self.plan
+        outlives_s = plan.time_limit_s + 2 * plan.client_timeout_s + 5
+        driving = asyncio.create_task(load.run(outlives_s))
+        breaking = asyncio.create_task(adversary.run())
+        interruption = asyncio.create_task(self._interrupted.wait())
+        try:
+            while not driving.done():
+                await asyncio.wait({driving, interruption}, timeout=0.2)
+                await live.check()
+                self._show(journal, adversary, live)
+                if interruption.done():
+                    self.limits.append(
+                        f"interrupted after {journal.now_ns() / 1e9:.1f} s of {plan.time_limit_s:g} s"
+                    )
+                    load.stop()
+                    await driving
+                if live.invalid and plan.checker.stop_on_invalid and not live.stop:
+                    live.stop = True
+                    self.limits.append(
+                        f"stopped at the first violation after {journal.now_ns() / 1e9:.1f} s"
+                    )
+                    load.stop()
+                if breaking.done() and breaking.exception() is not None:
+                    load.stop()
+                    breaking.result()
+            if not driving.result():
+                self.limits.append("operations that did not end by their deadline were left open")
+        finally:
+            for task in (driving, breaking, interruption):
+                task.cancel()
+            await asyncio.gather(driving, breaking, interruption, return_exceptions=True)
+
+    def _show(self, journal: Journal, adversary: nemesis.Nemesis, live: LiveCheck) -> None:
+        faults = adversary.summary()
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(faults.kinds.items()))
+        self.progress.update(
+            f"{journal.now_ns() / 1e9:5.1f} s  {live.words(self._load)}  "
+            f"faults {faults.effective}{f' ({kinds})' if kinds else ''}  "
+            f"so far: {live.verdict}"
+        )
+
+    async def _final_reads(
+        self, cluster: Cluster, system: System, journal: Journal, first_process: int
+    ) -> None:
+        plan = self.plan
+        names = [node.name for node in cluster.nodes]
+        with self.phase("quiesce"):
+            try:
+                await self._unless_interrupted(_ready(system, names, QUIESCE_TIMEOUT_S))
+            except Interrupted:
+                return
+            except NodeNotReady as error:
+                self.limits.append(f"after healing: {error.message}")
+        with self.phase("final reads"):
+            threads = range(plan.workers)
+            everyone = workers(plan, system, cluster.nodes, journal, threads)
+            context = Context.start(plan.workers, plan.seed, nemesis=False)
+            for thread in threads:  # new processes: those of the load may have operations open
+                context.processes = (
+                    *context.processes[:thread],
+                    first_process + thread,
+                    *context.processes[thread + 1 :],
+                )
+            reads = Load.of(
+                gen.clients(self.workload.final_generator()), context, everyone, journal
+            )
+            if not await reads.run(FINAL_READS_TIMEOUT_S):
+                self.limits.append(f"final reads took longer than {FINAL_READS_TIMEOUT_S:g} s")
+
+    async def _collect(self, run: Run, cluster: Cluster, system: System) -> None:
+        async def one(node: str) -> None:
+            for path in system.log_files(node):
+                target = run.nodes / node / Path(path).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                await cluster.remote(node).download(path, target)
+
+        names = [node.name for node in cluster.nodes]
+        results = await asyncio.gather(
+            *(asyncio.wait_for(one(name), COLLECT_TIMEOUT_S) for name in names),
+            return_exceptions=True,
+        )
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, BaseException):
+                # The run may have failed before there was a log; what there is, is kept.
+                log.warning("no logs of %s: %s", name, result)
+                if self._load is not None:
+                    self.limits.append(f"the logs of {name} could not be collected")
+
+    async def _judge(self, run: Run) -> RunResult:
+        with self.phase("check"):
+            if not run.history.exists():
+                result = RunResult(Verdict.UNKNOWN, 2, self.plan.seed, reason="nothing was run")
+            else:
+                result = await asyncio.to_thread(
+                    analyse, run, self.workload.checkers(), self.plan, self.faults
+                )
+        result.phases = self.phases
+        result.limits = self.limits + result.limits
+        run.save_results(result)
+        with self.phase("report"):
+            await asyncio.to_thread(reports.write_all, run.path)
+        run.save_results(result)
+        return result
+
+    # -- plan.yaml, signals ------------------------------------------------------------------
+
+    def _save_plan(self, run: Run, cluster: Cluster, system: System) -> None:
+        data = self.plan.model_dump(mode="json")
+        data["name"] = self.plan.title
+        data["nemesis"]["kinds"] = list(self.kinds)
+        data["repeat"] = command_line(self.plan, self.cluster_kind)
+        data["versions"] = {
+            "paxtest": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        }
+        data["resolved"] = {
+            "cluster": {"kind": self.cluster_kind, **cluster.describe()},
+            "system": system.describe(),
+            "model": self.workload.model,
+        }
+        run.save_plan(redacted(data))
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._interrupted.is_set():
+            self.progress.note(
+                "interrupted again: leaving at once; `paxtest cluster prune` removes what is left"
+            )
+            sys.stderr.flush()
+            # Not sys.exit: the event loop may be in the middle of anything.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        self._interrupted.set()
+        self.progress.note("interrupted: healing, collecting, tearing down; again to leave at once")
+
+    async def _unless_interrupted(self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        interruption = asyncio.ensure_future(self._interrupted.wait())
+        try:
+            await asyncio.wait({task, interruption}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Interrupted
+        finally:
+            interruption.cancel()
+            if not task.done():
+                task.cancel()
+            await asyncio.gather(task, interruption, return_exceptions=True)
+
+
+async def _together(
+    action: Callable[[str], Awaitable[None]], nodes: Sequence[str], timeout_s: float, name: str
+) -> None:
+    """Do something on all nodes at once. Raises NodeNotReady naming those that took too long."""
+    tasks = {node: asyncio.ensure_future(action(node)) for node in nodes}
+    done, late = await asyncio.wait(tasks.values(), timeout=timeout_s)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    for task in done:
+        task.result()
+    if late:
+        slow = [node for node, task in tasks.items() if task in late]
+        raise NodeNotReady(
+            f"{name} took longer than {timeout_s:g} s on {', '.join(slow)}",
+            "raise ready_timeout_s in the plan, or look at the nodes' logs in the run directory",
+        )
+
+
+async def _ready(system: System, nodes: Sequence[str], timeout_s: float) -> None:
+    """Wait until every node serves. Raises NodeNotReady naming those that do not."""
+    deadline = time.monotonic() + timeout_s
+    waiting = list(nodes)
+    while waiting:
+        ready = await asyncio.gather(*(system.is_ready(node) for node in waiting))
+        waiting = [node for node, is_ready in zip(waiting, ready, strict=True) if not is_ready]
+        if not waiting:
+            return
+        if time.monotonic() >= deadline:
+            raise NodeNotReady(
+                f"{', '.join(waiting)} did not become ready within {timeout_s:g} s",
+                "the nodes' logs are in the run directory under nodes/; "
+                "`--set ready_timeout_s=...` waits longer",
+            )
+        await asyncio.sleep(POLL_S)
+
+
+def _log_to(path: Path) -> logging.Handler:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("paxtest")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    root.propagate = False
+    return handler
+
+
+def tally_words(path: Path) -> str:
+    """A count of a journal's operations, for the terminal."""
+    counts = history.tally(path)
+    return (
+        f"{counts.invoked:,} operations: {counts.ok:,} ok, {counts.fail:,} fail, "
+        f"{counts.info:,} info"
+    )
