@@ -117,8 +117,7 @@ async def _child(task: dict[str, Any]) -> None:
         concurrency=plan.workers,
         load_process=(number, plan.load_processes),
     )
-    options = dict(plan.system.options)
-    system = systems.load(plan.system.name)(cluster, systems.fitted(options, plan, workload))
+    system = systems.make(plan, cluster)
     counts = {"invoke": 0, "ok": 0, "fail": 0, "info": 0}
 
     def count(op: Op) -> None:

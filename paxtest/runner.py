@@ -63,7 +63,7 @@ class Runner:
             concurrency=plan.workers,
         )
         self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
-        self.system_factory = systems.load(plan.system.name)
+        systems.load(plan.system.name)  # an unknown name must fail before anything is made
         self.cluster_kind = self._cluster_kind()
         self.store_path = store_path
         self.phases: list[Phase] = []
@@ -104,7 +104,7 @@ class Runner:
             nodes=plan.cluster.nodes,
             options=plan.cluster.options,
         )
-        system = self.system_factory(cluster, self._system_options())
+        system = systems.make(plan, cluster)
         self._save_plan(run, cluster, system)
         self.progress.note(
             f"{plan.title}: {plan.cluster.nodes} {self.cluster_kind} nodes, {plan.workers} clients, "
@@ -130,12 +130,6 @@ class Runner:
                 await cluster.down()
         return await self._judge(run)
 
-    def _system_options(self) -> dict[str, Any]:
-        options = dict(self.plan.system.options)
-        if self.plan.system.name == "paxos":
-            options.setdefault("data", getattr(self.workload, "data", "register"))
-        return options
-
     # -- phases ------------------------------------------------------------------------------
 
     @contextmanager
@@ -156,17 +150,11 @@ class Runner:
             await self._unless_interrupted(cluster.up())
             cluster.save(run.cluster)
             self._save_plan(run, cluster, system)
-        if self.kinds:
-            with self.phase("install"):
-                await self._unless_interrupted(
-                    _together(system.install, names, INSTALL_TIMEOUT_S, "install")
-                )
+        with self.phase("install"):
+            await self._unless_interrupted(
+                _together(system.install, names, INSTALL_TIMEOUT_S, "install")
+            )
             await nemesis.check_supported(self.kinds, cluster, system)
-        else:
-            with self.phase("install"):
-                await self._unless_interrupted(
-                    _together(system.install, names, INSTALL_TIMEOUT_S, "install")
-                )
         with self.phase("start"):
             await self._unless_interrupted(
                 _together(system.start, names, plan.ready_timeout_s, "start")

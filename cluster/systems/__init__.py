@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster
+from paxtest.plan import Plan
 from paxtest.plugins import Registry
 from paxtest.system import System
 
@@ -28,3 +29,14 @@ def names() -> list[str]:
 def load(name: str) -> Factory:
     """The factory of a system. Raises PlanError for an unknown one."""
     return _registry.load(name)
+
+
+def make(plan: Plan, cluster: Cluster) -> System:
+    """The plan's system on a cluster. Raises PlanError for an unknown one or a wrong option.
+
+    The bundled clients must know which data type the workload's functions work on.
+    """
+    options = dict(plan.system.options)
+    if plan.system.name in _registry.bundled:
+        options.setdefault("data", plan.workload.name)
+    return load(plan.system.name)(cluster, options)

@@ -48,9 +48,12 @@ class PaxosSystem:
         for bug in self.bugs:
             if bug not in BUGS:
                 raise PlanError(f"unknown bug {bug!r}", f"known: {', '.join(sorted(BUGS))}")
-        self._hosts = {node.name: node.host for node in cluster.nodes}
         self._faketime: dict[str, str] = {}
         self._python = sys.executable if cluster.name == "local" else "python3"
+
+    def _host(self, node: str) -> str:
+        # Asked for anew each time: addresses are given out when the cluster comes up.
+        return next(n.host for n in self.cluster.nodes if n.name == node)
 
     def _path(self, node: str, *parts: str) -> str:
         return str(self.cluster.directory(node).joinpath(*parts))
@@ -72,8 +75,8 @@ class PaxosSystem:
             self._python, "-m", "paxos_server",
             "--node", node,
             "--nodes", ",".join(names),
-            "--listen", f"{self._hosts[node]}:{CLIENT_PORT}",
-            "--peer-listen", f"{self._hosts[node]}:{PEER_PORT}",
+            "--listen", f"{self._host(node)}:{CLIENT_PORT}",
+            "--peer-listen", f"{self._host(node)}:{PEER_PORT}",
             "--data", self._path(node, "data"),
         ]  # fmt: skip
         for peer in names:
@@ -174,7 +177,7 @@ class PaxosSystem:
 
     async def _ask(self, node: str, *words: str) -> Any:
         """One question to a node, None where it does not answer within a second."""
-        redis = connection(self._hosts[node], CLIENT_PORT)
+        redis = connection(self._host(node), CLIENT_PORT)
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
                 await redis.initialize()
