@@ -1,0 +1,170 @@
+"""Operations of a journal, read as a stream: columns of all of them, details of a few."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from paxtest.operation import Op, Type
+from paxtest.verdict import Operation
+
+LINE_BYTES_MAX = 16 << 20
+NAMES_MAX = 250
+"""Distinct functions, nodes and error classes that are told apart; the rest is one class."""
+
+OUTCOMES = (Type.OK, Type.FAIL, Type.INFO)
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass
+class Damage:
+    """What of a journal could not be read."""
+
+    torn_tail: bool = False
+    lines: int = 0
+
+
+def operations(journal: Path, damage: Damage | None = None) -> Iterator[Operation]:
+    """Client operations in the order of their completion; the open ones last, as `info`.
+
+    Lines that are no events are counted in `damage` and skipped: a report of a crashed run shows
+    what there is. (Checking is stricter.)
+    """
+    damage = damage if damage is not None else Damage()
+    decoder = msgspec.json.Decoder(Op)
+    pending: dict[int, Op] = {}
+    with journal.open("rb") as file:
+        while line := file.readline(LINE_BYTES_MAX):
+            try:
+                op = decoder.decode(line)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                if line.strip():
+                    if line.endswith(b"\n") or len(line) == LINE_BYTES_MAX:
+                        damage.lines += 1
+                    else:
+                        damage.torn_tail = True
+                continue
+            if not isinstance(op.process, int):
+                continue
+            if op.type is Type.INVOKE:
+                left_open = pending.pop(op.process, None)
+                if left_open is not None:
+                    yield _pair(left_open, None)
+                pending[op.process] = op
+            elif (invocation := pending.pop(op.process, None)) is not None:
+                yield _pair(invocation, op)
+            else:
+                damage.lines += 1
+    for invocation in pending.values():
+        yield _pair(invocation, None)
+
+
+def _pair(invocation: Op, completion: Op | None) -> Operation:
+    known = completion is not None and completion.type is not Type.INFO
+    value = completion.value if completion is not None else None
+    return Operation(
+        index=invocation.index,
+        process=invocation.process,
+        f=invocation.f,
+        type=completion.type.value if completion is not None else Type.INFO.value,
+        invoked_ns=invocation.time_ns,
+        completed_ns=completion.time_ns if completion is not None and known else None,
+        key=invocation.key,
+        value=invocation.value if value is None else value,
+        node=invocation.node or (completion.node if completion is not None else None),
+        error=completion.error if completion is not None else None,
+    )
+
+
+class Names:
+    """Small numbers for strings; beyond NAMES_MAX all become "(others)"."""
+
+    def __init__(self) -> None:
+        self.list: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def code(self, name: str) -> int:
+        """The number of `name`."""
+        found = self._codes.get(name)
+        if found is None:
+            if len(self.list) >= NAMES_MAX and name != "(others)":
+                return self.code("(others)")
+            found = self._codes[name] = len(self.list)
+            self.list.append(name)
+        return found
+
+
+@dataclass
+class Columns:
+    """All client operations of a run, a column each. `end_ns` is -1 where nobody knows it."""
+
+    index: Ints
+    begin_ns: Ints
+    end_ns: Ints
+    f: npt.NDArray[np.uint8]
+    outcome: npt.NDArray[np.uint8]  # position in OUTCOMES
+    node: npt.NDArray[np.uint8]
+    fs: list[str]
+    nodes: list[str]
+    errors: Counter[tuple[str, str, str]]  # (f, outcome, class)
+    error_texts: dict[tuple[str, str, str], str]  # the first text of each
+    damage: Damage = field(default_factory=Damage)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def duration_s(self) -> float:
+        """When the last event happened."""
+        if not len(self):
+            return 0.0
+        return float(max(self.begin_ns.max(), self.end_ns.max())) / 1e9
+
+
+def scan(journal: Path) -> Columns:
+    """Read a whole journal; about 30 bytes of memory an operation."""
+    damage = Damage()
+    fs, nodes, classes = Names(), Names(), Names()
+    index, begin, end = array("q"), array("q"), array("q")
+    f_codes, outcomes, node_codes = array("B"), array("B"), array("B")
+    errors: Counter[tuple[str, str, str]] = Counter()
+    texts: dict[tuple[str, str, str], str] = {}
+    position = {outcome.value: i for i, outcome in enumerate(OUTCOMES)}
+    for operation in operations(journal, damage) if journal.is_file() else ():
+        index.append(operation.index)
+        begin.append(operation.invoked_ns)
+        end.append(-1 if operation.completed_ns is None else operation.completed_ns)
+        f_code = fs.code(operation.f)
+        f_codes.append(f_code)
+        outcomes.append(position[operation.type])
+        node_codes.append(nodes.code(operation.node or ""))
+        if operation.error is not None:
+            error_class = classes.list[classes.code(operation.error[0])]
+            sort = (fs.list[f_code], operation.type, error_class)
+            errors[sort] += 1
+            texts.setdefault(sort, operation.error[1])
+    return Columns(
+        index=np.array(index, np.int64), begin_ns=np.array(begin, np.int64),
+        end_ns=np.array(end, np.int64), f=np.array(f_codes, np.uint8),
+        outcome=np.array(outcomes, np.uint8), node=np.array(node_codes, np.uint8),
+        fs=fs.list, nodes=nodes.list, errors=errors, error_texts=texts, damage=damage,
+    )  # fmt: skip
+
+
+def select(journal: Path, wanted: Callable[[Operation], bool], limit: int) -> list[Operation]:
+    """The first `limit` operations for which `wanted` holds, in order of invocation."""
+    found: list[Operation] = []
+    if journal.is_file():
+        for operation in operations(journal):
+            if wanted(operation):
+                found.append(operation)
+                if len(found) >= limit:
+                    break
+    return sorted(found, key=lambda operation: (operation.invoked_ns, operation.index))
