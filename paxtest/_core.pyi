@@ -31,7 +31,9 @@ class Partition(TypedDict):
     reason: NotRequired[Reason]
     at: NotRequired[int | None]  # position of the event at which it became impossible
     # unknown: which budget ran out, and that events before `verified` are linearizable
-    limit: NotRequired[Literal["time", "memory", "cancelled"]]
+    # ("algorithm": the one that was forced does not cover this partition: `why`)
+    limit: NotRequired[Literal["time", "memory", "cancelled", "algorithm"]]
+    why: NotRequired[str]
     verified: NotRequired[int]
 
 class CheckReport(TypedDict):
@@ -74,7 +76,7 @@ def check(
     model: str | PythonModel,
     *,
     algorithm: str = "auto",
-    initial: Any = ...,
+    initial: Any = None,
     time_budget_s: float = 60.0,
     memory_budget_mb: int = 2048,
     threads: int = 0,
@@ -82,7 +84,7 @@ def check(
     witness: bool = True,
 ) -> CheckReport:
     """Decides whether `history` is linearizable. `initial`: the value before the first
-    operation (left out: what the model says of itself; `_core.ANY`: unknown). `threads`: 0 for
+    operation (None: what the model says of itself; `_core.ANY`: unknown). `threads`: 0 for
     all cores. Raises ValueError for an unknown model, algorithm or function."""
 
 ANY: object
@@ -94,7 +96,7 @@ class Stream:
         self,
         model: str | PythonModel,
         *,
-        initial: Any = ...,
+        initial: Any = None,
         memory_budget_mb: int = 2048,
         time_budget_s: float = 60.0,
     ) -> None: ...

@@ -9,6 +9,8 @@ pub struct ValueId(pub u64);
 
 impl ValueId {
     pub const NIL: ValueId = ValueId(0);
+    /// Equal to no value of any history.
+    pub const ABSENT: ValueId = ValueId(1 << 62);
     const INT_TAG: u64 = 1 << 63;
     const INT_MAX: i64 = (1 << 61) - 1;
 
@@ -70,6 +72,16 @@ impl Values {
         self.table.push(value.clone());
         self.ids.insert(value, id);
         id
+    }
+
+    /// The id of a value that occurs.
+    pub fn find(&self, value: &Value) -> Option<ValueId> {
+        if let Value::Int(i) = value {
+            if let Some(id) = ValueId::small_int(*i) {
+                return Some(id);
+            }
+        }
+        self.ids.get(value).copied()
     }
 
     /// The members of a list; None for everything else.

@@ -6,13 +6,17 @@ pub mod check;
 pub mod formats;
 pub mod history;
 pub mod model;
+pub mod orchestrate;
+pub mod py;
 pub mod register;
 pub mod registry;
+pub mod search;
 pub mod table;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     formats::py::register(m)?;
+    py::register(m)?;
     Ok(())
 }
