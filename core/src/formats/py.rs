@@ -14,7 +14,7 @@ use super::builder::{Event, Kind};
 use super::{
     read_bytes, read_path, sorted_map, Builder, Format, FormatError, Limits, Options, Parsed,
 };
-use crate::history::{History, Outcome, Value, ValueId, OPEN};
+use crate::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 
 create_exception!(
     _core,
@@ -229,6 +229,58 @@ impl PyHistory {
         n
     }
 
+    /// The operations as flat arrays, native-endian: f u16, outcome u8 (0 ok, 1 fail, 2 info),
+    /// key, arg, out u64 (ids of values), inv, ret u32 (event positions; ret 2**32-1: unknown).
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let ops = &self.history().ops;
+        let d = PyDict::new(py);
+        let mut column = |name: &str, width: usize, get: &dyn Fn(&Operation) -> u64| {
+            let bytes = PyBytes::new_with(py, ops.len() * width, |to| {
+                for (to, op) in to.chunks_exact_mut(width).zip(ops) {
+                    let number = get(op);
+                    match width {
+                        1 => to[0] = number as u8,
+                        2 => to.copy_from_slice(&(number as u16).to_ne_bytes()),
+                        4 => to.copy_from_slice(&(number as u32).to_ne_bytes()),
+                        _ => to.copy_from_slice(&number.to_ne_bytes()),
+                    }
+                }
+                Ok(())
+            })?;
+            d.set_item(name, bytes)
+        };
+        column("f", 2, &|op| u64::from(op.f))?;
+        column("outcome", 1, &|op| match op.outcome {
+            Outcome::Ok => 0,
+            Outcome::Fail => 1,
+            Outcome::Info => 2,
+        })?;
+        column("key", 8, &|op| op.key.0)?;
+        column("arg", 8, &|op| op.arg.0)?;
+        column("out", 8, &|op| op.out.0)?;
+        column("inv", 4, &|op| u64::from(op.inv))?;
+        column("ret", 4, &|op| u64::from(op.ret))?;
+        Ok(d)
+    }
+
+    /// What a value id stands for.
+    fn value<'py>(&self, py: Python<'py>, id: u64) -> PyResult<Bound<'py, PyAny>> {
+        value_to_py(py, self.history(), ValueId(id))
+    }
+
+    /// The ids of a list of two; None for anything else.
+    fn pair(&self, id: u64) -> Option<(u64, u64)> {
+        match self.history().values.list(ValueId(id)) {
+            Some([a, b]) => Some((a.0, b.0)),
+            _ => None,
+        }
+    }
+
+    /// The id of a value; None where it does not occur in the history.
+    fn find(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+        Ok(find_py(self.history(), value, Limits::default().depth)?.map(|id| id.0))
+    }
+
     /// One operation as a dict: index, process, f, type, invoked_ns, completed_ns, key, arg,
     /// value, node, error, inv, ret (event positions; ret None while unknown).
     fn operation<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
@@ -335,6 +387,38 @@ pub fn value_from_py(
         )));
     };
     Ok(builder.intern(value))
+}
+
+/// The id of a Python object's value, where the history has it. Scalars and lists only.
+fn find_py(
+    history: &History,
+    object: &Bound<'_, PyAny>,
+    depth: usize,
+) -> PyResult<Option<ValueId>> {
+    let value = if object.is_none() {
+        return Ok(Some(ValueId::NIL));
+    } else if let Ok(b) = object.cast::<PyBool>() {
+        Value::Bool(b.is_true())
+    } else if object.is_instance_of::<PyInt>() {
+        Value::Int(object.extract()?)
+    } else if object.is_instance_of::<PyFloat>() {
+        super::float_value(object.extract()?)
+    } else if let Ok(s) = object.cast::<PyString>() {
+        Value::Str(s.to_str()?.into())
+    } else if depth > 0 && (object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>())
+    {
+        let mut items = Vec::new();
+        for item in object.try_iter()? {
+            match find_py(history, &item?, depth - 1)? {
+                Some(id) => items.push(id),
+                None => return Ok(None),
+            }
+        }
+        Value::List(items.into())
+    } else {
+        return Ok(None);
+    };
+    Ok(history.values.find(&value))
 }
 
 /// A value as a Python object.
