@@ -45,9 +45,57 @@ class CheckReport(TypedDict):
     at: int | None  # the earliest `at` of all partitions
     partitions: list[Partition]
 
+class FormatError(ValueError):
+    """A file that is not a history. `args`: message, line (0: the whole file), text, hint."""
+
+class Columns(TypedDict):
+    """Operations as flat arrays, native-endian."""
+
+    f: bytes  # u16, index into `functions`
+    outcome: bytes  # u8: 0 ok, 1 fail, 2 info
+    key: bytes  # u64: ids of values, equal iff the values are
+    arg: bytes  # u64
+    out: bytes  # u64
+    inv: bytes  # u32: position of the invocation among the clients' events
+    ret: bytes  # u32: position of the completion; 2**32 - 1 where the outcome is unknown
+
+class OperationDict(TypedDict):
+    """An invocation with its completion. `value`: the result where there is one, else the
+    argument; `completed_ns`, `completed_index`, `ret` are None while the outcome is unknown.
+    Times are 0 where the history has none (`History.timed`)."""
+
+    index: int  # of the invocation, as the file numbers its events
+    completed_index: int | None
+    process: int | str
+    f: str
+    type: Literal["ok", "fail", "info"]
+    invoked_ns: int
+    completed_ns: int | None
+    key: Any
+    arg: Any
+    out: Any
+    value: Any
+    node: str | None
+    error: tuple[str, str] | None
+    inv: int
+    ret: int | None
+
 class History:
     """A parsed history. Operations are numbered in order of invocation."""
 
+    format: str
+    notes: list[str]
+    events: int  # of clients
+    nemesis_events: int
+    timed: bool
+    functions: list[str]
+
+    @staticmethod
+    def read(path: Any, format: str = "auto", *, memory_mb: int | None = None) -> History:
+        """Raises FormatError. `memory_mb`: what the parsed history may take (default 4096)."""
+    @staticmethod
+    def from_bytes(data: bytes, format: str = "auto", *, memory_mb: int | None = None) -> History:
+        """The same of bytes."""
     @staticmethod
     def from_ops(
         operations: Iterable[tuple[int | str, str, Any, Any, Any, str, int, int | None]],
@@ -55,6 +103,16 @@ class History:
         """From (process, f, key, argument, result, "ok"|"fail"|"info", invoked_ns,
         completed_ns). Where times tie, invocations come before completions."""
     def __len__(self) -> int: ...
+    def outcomes(self) -> tuple[int, int, int]:
+        """Number of operations that ended ok, fail, info."""
+    def operation(self, index: int) -> OperationDict: ...
+    def columns(self) -> Columns: ...
+    def value(self, id: int) -> Any:
+        """What a value's id stands for."""
+    def pair(self, id: int) -> tuple[int, int] | None:
+        """The ids of a list of two; None for anything else."""
+    def find(self, value: Any) -> int | None:
+        """The id of a value; None where it does not occur."""
 
 class PythonModel:
     """A user's model; `paxtest.models.base.native` makes one from a `Model`."""

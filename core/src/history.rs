@@ -74,6 +74,12 @@ impl Values {
         id
     }
 
+    /// How many values are in the table.
+    #[allow(clippy::len_without_is_empty)] // nil always is
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// The id of a value that occurs.
     pub fn find(&self, value: &Value) -> Option<ValueId> {
         if let Value::Int(i) = value {

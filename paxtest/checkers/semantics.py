@@ -144,13 +144,13 @@ BUILDERS: dict[str, Callable[..., Semantics]] = {
     "cas-register": register,
 }
 
-UNSET: Any = object()
-"""No initial value was given: what the data type says of itself."""
 
+def find(model: str, initial: Any = None) -> Semantics | None:
+    """The semantics of a built-in data type, None where this page does not have it.
 
-def find(model: str, initial: Any = UNSET) -> Semantics | None:
-    """The semantics of a built-in data type, None where this page does not have it."""
+    `initial`: the value before the first operation; None: what the data type says of itself.
+    """
     build = BUILDERS.get(model)
     if build is None:
         return None
-    return build() if initial is UNSET else build(freeze(initial))
+    return build() if initial is None else build(freeze(initial))

@@ -14,13 +14,11 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate, compress
 from operator import gt, lt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from paxtest.checkers.semantics import FAIL, INFO, UNSET, Call, Semantics, find, freeze
+from paxtest import _core
+from paxtest.checkers.semantics import ANY, FAIL, INFO, Call, Semantics, find, freeze
 from paxtest.errors import InternalError
-
-if TYPE_CHECKING:
-    from paxtest import _core
 
 CONFIGURATIONS_MAX = 200_000
 """Steps of the brute force before a counterexample is called too big to verify."""
@@ -32,7 +30,7 @@ def certify(
     history: _core.History,
     report: _core.CheckReport,
     *,
-    initial: Any = UNSET,
+    initial: Any = None,
     semantics: Semantics | None = None,
     partition: Callable[[Any], Hashable] | None = None,
 ) -> bool:
@@ -43,7 +41,7 @@ def certify(
     built-in ones where the model is a user's. Raises InternalError for a wrong claim.
     """
     if semantics is None:
-        semantics = find(report["model"], initial)
+        semantics = find(report["model"], ANY if initial is _core.ANY else initial)
     if semantics is None:
         return False
     columns = Columns(history)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::create_exception;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
@@ -265,6 +265,9 @@ impl PyHistory {
 
     /// What a value id stands for.
     fn value<'py>(&self, py: Python<'py>, id: u64) -> PyResult<Bound<'py, PyAny>> {
+        if ValueId(id).as_small_int().is_none() && id as usize >= self.history().values.len() {
+            return Err(PyIndexError::new_err("no value of that id"));
+        }
         value_to_py(py, self.history(), ValueId(id))
     }
 
@@ -285,9 +288,10 @@ impl PyHistory {
     /// value, node, error, inv, ret (event positions; ret None while unknown).
     fn operation<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
         let history = self.history();
-        let op = history.ops.get(index).ok_or_else(|| {
-            pyo3::exceptions::PyIndexError::new_err("no operation of that number")
-        })?;
+        let op = history
+            .ops
+            .get(index)
+            .ok_or_else(|| PyIndexError::new_err("no operation of that number"))?;
         let d = PyDict::new(py);
         let process = &history.processes[op.process as usize];
         d.set_item("index", history.event_index[op.inv as usize])?;
@@ -306,6 +310,10 @@ impl PyHistory {
         )?;
         d.set_item("invoked_ns", op.inv_ns)?;
         let closed = op.ret != OPEN;
+        d.set_item(
+            "completed_index",
+            closed.then(|| history.event_index[op.ret as usize]),
+        )?;
         d.set_item("completed_ns", closed.then_some(op.ret_ns))?;
         d.set_item("key", value_to_py(py, history, op.key)?)?;
         d.set_item("arg", value_to_py(py, history, op.arg)?)?;
