@@ -52,11 +52,12 @@ async def perform(
     on_open: Exception | None = None,
 ) -> tuple[Op, Op]:
     Scripted.opened = Scripted.closed = 0
-    journal = Journal(tmp_path / "h.jsonl")
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
+    journal = Journal(path)
     worker = Worker(0, NODE, lambda: Scripted(answer, on_open), journal, timeout_s=0.05)
     invocation, completion = await worker.perform(0, f, "k", value)
     journal.close()
-    assert [o.type for o in history.read(tmp_path / "h.jsonl")] == [Type.INVOKE, completion.type]
+    assert [o.type for o in history.read(path)] == [Type.INVOKE, completion.type]
     return invocation, completion
 
 
