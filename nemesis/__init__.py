@@ -51,8 +51,11 @@ def parse(text: str) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
-    """Raises Unsupported, naming all that is missing and how to get it, before a run begins."""
+async def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
+    """Raises Unsupported, naming all that is missing and how to get it, before a run begins.
+
+    Ask after `system.install`: a system learns there whether its nodes have libfaketime.
+    """
     lacking = [(kind, FAMILIES[kind].missing(cluster, system)) for kind in kinds]
     missing = [(kind, *gap) for kind, gap in lacking if gap is not None]
     if missing:
@@ -73,18 +76,17 @@ def build(
     in_flight: Callable[[], int],
     record: Record,
     clock: Clock,
-    interval_s: float = DEFAULT_INTERVAL_S,
+    interval_s: float | None = None,
     quiet_tail_s: float | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> Nemesis:
-    """The nemesis of a run: supported kinds only, its schedule drawn from `seed`."""
-    check_supported(kinds, cluster, system)
+    """The nemesis of a run, its schedule drawn from `seed`. `check_supported` comes first."""
     schedule = build_schedule(
         kinds,
         seed=seed,
         time_limit_s=time_limit_s,
         nodes=len(cluster.nodes),
-        interval_s=interval_s,
+        interval_s=DEFAULT_INTERVAL_S if interval_s is None else interval_s,
         quiet_tail_s=quiet_tail_s,
         weights=weights,
     )

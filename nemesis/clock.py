@@ -52,8 +52,8 @@ while [ $# -ge 2 ] && [ -e "$t" ]; do
   printf %s "$1" > "$t.next" && mv -f "$t.next" "$f"; sleep "$2"; shift 2
 done
 if [ -e "$t" ]; then printf %s +0 > "$t.next" && mv -f "$t.next" "$f"; rm -f "$t"; fi"""
-# $1 control file, $2 token. Prints what the file holds at the end.
-_TRUE = """rm -f "$2"; printf %s +0 > "$1.true" && mv -f "$1.true" "$1"; sleep 0.05
+# $1 control file. Prints what the file holds at the end.
+_TRUE = """rm -f "$1".skewed.*; printf %s +0 > "$1.true" && mv -f "$1.true" "$1"; sleep 0.05
 cat "$1" """
 
 
@@ -119,14 +119,14 @@ def plan_skew(
     return Skew(chosen, tuple(steps), who == "leader", name == "strobe", text)
 
 
-def token(control_file: str) -> str:
-    """The file on the node whose absence ends the walk."""
-    return control_file + ".skewed"
+def token(control_file: str, fault_id: int) -> str:
+    """The file on the node whose absence ends the walk of this fault."""
+    return f"{control_file}.skewed.{fault_id}"
 
 
 async def restore_true_time(remote: Remote, control_file: str) -> None:
     """End any walk and put the true time back; idempotent. Raises if the file says otherwise."""
-    argv = ["sh", "-c", _TRUE, "sh", control_file, token(control_file)]
+    argv = ["sh", "-c", _TRUE, "sh", control_file]
     for _ in range(3):  # a walk may have been writing at this very moment
         held = (await remote.run(argv, timeout_s=5.0)).stdout.strip()
         if held == TRUE_TIME:
@@ -140,7 +140,8 @@ async def restore_true_time(remote: Remote, control_file: str) -> None:
 class ClockAction:
     """Skews through the control file; seen by asking the process what time it is."""
 
-    def __init__(self, skew: Skew, files: dict[str, str], context: Context) -> None:
+    def __init__(self, fault_id: int, skew: Skew, files: dict[str, str], context: Context) -> None:
+        self._fault_id = fault_id
         self._system = context.system
         self._cluster = context.cluster
         self._skew = skew
@@ -158,7 +159,7 @@ class ClockAction:
             argv += [f"{offset:+.3f}", f"{seconds:.3f}"]
         limit_s = sum(seconds for _, seconds in self._skew.steps) * 1.5 + 10.0
         for node, file in self._files.items():
-            walk = ["sh", "-c", _WALK, "sh", file, token(file), *argv]
+            walk = ["sh", "-c", _WALK, "sh", file, token(file, self._fault_id), *argv]
             run = self._cluster.remote(node).run(walk, timeout_s=limit_s)
             self._walks.append(asyncio.ensure_future(run))
         # A walk that cannot even begin (no such directory, no shell) fails at once.
@@ -240,4 +241,4 @@ class ClockFamily:
         usable = {node: file for node, file in files.items() if file is not None}
         if not usable:
             return f"nothing to skew: no control file on {' '.join(skew.nodes)}"
-        return ClockAction(skew, usable, context)
+        return ClockAction(fault.id, skew, usable, context)

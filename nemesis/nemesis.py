@@ -25,7 +25,7 @@ _INJECT_S = 10.0
 _PROBE_S = 2.0
 _PROBE_PAUSE_S = 0.15
 _HEAL_S = 15.0
-HEAL_LIMIT_S = 30.0
+HEAL_LIMIT_S = 25.0
 """Limit of `heal` as a whole."""
 
 
@@ -155,7 +155,7 @@ class Nemesis:
         """Undo all that may be in force and what died meanwhile; idempotent, limited in time.
 
         Returns what could not be undone, in words ([]: all is well). Call it after `run` has
-        returned or was cancelled.
+        returned or was cancelled; it closes the journal.
         """
         problems: list[str] = []
         try:
@@ -172,6 +172,8 @@ class Nemesis:
         except TimeoutError:
             problems.append(f"healing was given up after {HEAL_LIMIT_S:.0f} s")
         self.notes += problems
+        await self._leaders.close()
+        self._journal.close()
         return problems
 
     async def _heal_one(self, fault: PlannedFault, action: Action, limit_s: float) -> bool:
@@ -207,11 +209,6 @@ class Nemesis:
         """How many were injected, and how many of them proven while operations were open."""
         kinds = dict(sorted(self._effective.items()))
         return FaultCounts(self._injected, sum(kinds.values()), kinds)
-
-    async def close(self) -> None:
-        """Close the journal; after `heal`."""
-        await self._leaders.close()
-        self._journal.close()
 
     # -- the journal ------------------------------------------------------------------------
 

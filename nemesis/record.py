@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,22 +46,49 @@ class FaultJournal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._encoder = msgspec.json.Encoder()
+        self._lock = threading.Lock()
+        self._fd = -1
+        _mend(path)
+        self._open()
+
+    def _open(self) -> None:
         # O_APPEND: one write per line, whole lines even if a healer appends beside us.
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def append(self, event: FaultEvent, *, sync: bool = False) -> None:
-        """Blocks (for milliseconds when `sync`): call it from a thread there."""
-        line = self._encoder.encode(event) + b"\n"
-        written = os.write(self._fd, line)
-        if written != len(line):
-            raise OSError(f"{self.path}: {written} of {len(line)} bytes written: disk full?")
-        if sync:
-            os.fdatasync(self._fd)
+        """Blocks (for milliseconds when `sync`): call it from a thread. Opens a closed journal."""
+        with self._lock:
+            if self._fd < 0:
+                self._open()
+            line = self._encoder.encode(event) + b"\n"
+            written = os.write(self._fd, line)
+            if written != len(line):
+                raise OSError(f"{self.path}: {written} of {len(line)} bytes written: disk full?")
+            if sync:
+                os.fdatasync(self._fd)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+
+def _mend(path: Path) -> None:
+    """Cut a torn last line off, or end a whole one, before anything is appended to it."""
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    keep = content.rfind(b"\n") + 1
+    if keep == len(content):
+        return
+    try:
+        msgspec.json.decode(content[keep:], type=FaultEvent)
+    except msgspec.DecodeError:
+        os.truncate(path, keep)
+    else:
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 def read_journal(path: Path) -> list[FaultEvent]:

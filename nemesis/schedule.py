@@ -15,8 +15,10 @@ DEFAULT_INTERVAL_S = 4.0
 MIXES: dict[str, Mix] = {mix.kind: mix for mix in (partition.MIX, kill.MIX, pause.MIX, clock.MIX)}
 
 _FIRST_S = (0.5, 1.5)  # when the first fault of all begins
-_REST = 0.25  # of an interval: the family rests at least that long between two faults
+_REST = 0.25  # of an interval: so long a family rests, at most three quarters it strikes
 _SHORTEST_S = 0.2
+_APART_S = 0.1  # least time between two faults of one family
+_LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
 
 
 def default_quiet_tail_s(time_limit_s: float) -> float:
@@ -73,7 +75,7 @@ def _anchors(planned: Sequence[PlannedFault], rng: Random) -> list[float]:
     anchors = []
     for fault in planned:
         if fault.name == "jump-back":
-            anchors.append(fault.start_s - rng.uniform(0.1, 0.5))
+            anchors.append(max(0.0, fault.start_s - rng.uniform(0.1, 0.5)))
         elif fault.name in clock.BACKWARD:
             anchors.append(fault.start_s + rng.uniform(0.3, 1.5))
     return sorted(anchors)
@@ -99,12 +101,14 @@ class _Timeline:
         """Faults from `begin_s` until `end_s`; near an anchor the leader is isolated, then."""
         pace_s = interval_s * self._mix.pace
         faults: list[PlannedFault] = []
-        free_s = start_s = begin_s
+        free_s, start_s = 0.0, begin_s
         waiting = list(anchors)
         while self._weights and start_s <= end_s - _SHORTEST_S:
             while waiting and waiting[0] < free_s:
                 waiting.pop(0)
-            aimed = bool(waiting) and waiting[0] <= start_s + pace_s
+            # The first fault may come early for an anchor, but not late.
+            reach_s = start_s + (pace_s if faults else _LATE_S)
+            aimed = bool(waiting) and waiting[0] <= reach_s
             aimed = aimed and self._weights.get("isolate-leader", 0) > 0
             if aimed:
                 start_s = waiting.pop(0)
@@ -114,10 +118,13 @@ class _Timeline:
             low, high = self._mix.hold_s[name]
             longest_s = max(_SHORTEST_S, pace_s * (1 - _REST))
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
+            if waiting:  # be done when the next anchor comes
+                hold_s = min(hold_s, max(_SHORTEST_S, waiting[0] - start_s - _APART_S))
             seed = self._rng.getrandbits(32)
             faults.append(PlannedFault(0, start_s, hold_s, self._mix.kind, name, seed))
-            free_s = start_s + hold_s + pace_s * _REST * 0.5
-            start_s = max(free_s, start_s + pace_s * self._rng.uniform(0.8, 1.2))
+            free_s = start_s + hold_s + _APART_S
+            next_s = start_s + pace_s * self._rng.uniform(0.8, 1.2)
+            start_s = max(next_s, start_s + hold_s + pace_s * _REST / 2)
         return faults
 
     def _draw(self) -> str:

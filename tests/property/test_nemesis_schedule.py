@@ -1,0 +1,129 @@
+"""Every schedule, whatever the seed, keeps what docs/reference/nemeses.md promises."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paxtest.errors import PlanError
+from paxtest.nemesis import build_schedule, names
+from paxtest.nemesis.clock import BACKWARD
+from paxtest.nemesis.fault import PlannedFault
+from paxtest.nemesis.schedule import MIXES, default_quiet_tail_s
+
+KINDS = names()
+seeds = st.integers(0, 2**32)
+kinds_lists = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True)
+
+
+@given(
+    kinds=kinds_lists,
+    seed=seeds,
+    limit_s=st.floats(0.5, 300),
+    interval_s=st.floats(0.1, 60),
+    nodes=st.integers(2, 9),
+)
+def test_families_overlap_but_never_themselves_and_all_end_before_the_quiet_tail(
+    kinds: list[str], seed: int, limit_s: float, interval_s: float, nodes: int
+) -> None:
+    schedule = build_schedule(
+        kinds, seed=seed, time_limit_s=limit_s, interval_s=interval_s, nodes=nodes
+    )
+    assert [fault.id for fault in schedule] == list(range(1, len(schedule) + 1))
+    assert all(a.start_s <= b.start_s for a, b in pairwise(schedule))
+    end_s = limit_s - default_quiet_tail_s(limit_s)
+    for fault in schedule:
+        assert fault.start_s >= 0 and fault.duration_s > 0
+        assert fault.end_s <= end_s + 0.01
+        assert fault.name in MIXES[fault.kind].names(nodes)
+    for kind in kinds:
+        own = [fault for fault in schedule if fault.kind == kind]
+        assert all(a.end_s < b.start_s for a, b in pairwise(own))
+
+
+@given(kinds=kinds_lists, seed=seeds, limit_s=st.floats(10, 300), nodes=st.integers(2, 9))
+def test_the_same_seed_gives_the_same_schedule(
+    kinds: list[str], seed: int, limit_s: float, nodes: int
+) -> None:
+    def build() -> list[PlannedFault]:
+        return build_schedule(kinds, seed=seed, time_limit_s=limit_s, nodes=nodes)
+
+    assert build() == build()
+
+
+@given(kinds=kinds_lists, seed=seeds, limit_s=st.floats(10, 120), nodes=st.integers(2, 9))
+def test_a_run_of_ten_seconds_has_a_fault_of_every_kind_and_the_first_within_two(
+    kinds: list[str], seed: int, limit_s: float, nodes: int
+) -> None:
+    schedule = build_schedule(kinds, seed=seed, time_limit_s=limit_s, nodes=nodes)
+    assert {fault.kind for fault in schedule} == set(kinds)
+    assert schedule[0].start_s <= 2.0
+
+
+@given(seed=seeds)
+def test_a_run_of_45_s_has_enough_of_all_four_kinds(seed: int) -> None:
+    schedule = build_schedule(KINDS, seed=seed, time_limit_s=45, nodes=5)
+    counts = {kind: sum(f.kind == kind for f in schedule) for kind in KINDS}
+    assert sum(counts.values()) >= 20
+    assert min(counts.values()) >= 3, counts
+
+
+@given(seed=seeds, kinds=kinds_lists)
+def test_most_nodes_are_killed_at_once_in_every_15_s(seed: int, kinds: list[str]) -> None:
+    kinds = [*kinds, "kill"]
+    schedule = build_schedule(kinds, seed=seed, time_limit_s=65, nodes=5)
+    mass = [f.start_s for f in schedule if f.name in ("kill-all", "kill-majority")]
+    moments = [0.0, *mass, 60.0]
+    assert all(b - a <= 15.0 for a, b in pairwise(moments)), moments
+
+
+@given(seed=seeds)
+def test_the_leader_is_cut_off_around_the_moment_its_clock_goes_back(seed: int) -> None:
+    schedule = build_schedule(["clock", "partition"], seed=seed, time_limit_s=65, nodes=5)
+    isolations = [f for f in schedule if f.name == "isolate-leader"]
+    backward = [f for f in schedule if f.name in BACKWARD]
+    aimed = [
+        skew
+        for skew in backward
+        if any(i.start_s < skew.end_s and skew.start_s < i.end_s for i in isolations)
+    ]
+    assert len(aimed) >= 3
+    jumps = [f for f in aimed if f.name == "jump-back"]
+    assert all(any(i.start_s < j.start_s < i.end_s for i in isolations) for j in jumps)
+
+
+@given(seed=seeds, kinds=kinds_lists)
+def test_weights_decide(seed: int, kinds: list[str]) -> None:
+    schedule = build_schedule(
+        [*kinds, "kill"],
+        seed=seed,
+        time_limit_s=60,
+        nodes=5,
+        weights={"kill-all": 0, "kill-leader": 0, "kill-one": 0, "kill-minority": 0},
+    )
+    assert {f.name for f in schedule if f.kind == "kill"} == {"kill-majority"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kinds": ["earthquake"]}, "earthquake"),
+        ({"interval_s": 0}, "interval"),
+        ({"quiet_tail_s": 60.0}, "quiet tail"),
+        ({"weights": {"kill-everyone": 1}}, "kill-everyone"),
+        ({"weights": {"kill-all": -1}}, "kill-all"),
+    ],
+)
+def test_nonsense_is_refused_in_words(change: dict[str, object], words: str) -> None:
+    arguments: dict[str, object] = {"seed": 1, "time_limit_s": 45, "nodes": 5, **change}
+    kinds = arguments.pop("kinds", ["kill"])
+    with pytest.raises(PlanError, match=words) as caught:
+        build_schedule(kinds, **arguments)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+def test_no_kinds_are_no_faults() -> None:
+    assert build_schedule([], seed=1, time_limit_s=1, nodes=1) == []
