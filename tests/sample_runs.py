@@ -56,7 +56,7 @@ def build(
             msgspec.structs.replace(e, effective=False, evidence="n1 still reaches every peer")
             if e.event == "probe"
             else e
-            for e in _faults(seconds)[:8]
+            for e in _faults(seconds)[:10]
         ]
     down = [
         (e.time_ns, h.time_ns)

@@ -21,11 +21,11 @@ from bokeh.models import (
     ColumnDataSource,
     DataRange1d,
     HoverTool,
-    LogScale,
     NumeralTickFormatter,
     Range1d,
 )
 from bokeh.models.annotations import BoxAnnotation, Label, Legend, LegendItem
+from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
@@ -39,6 +39,7 @@ POINTS_MAX = 8_000
 FAULTS_MAX = 500
 BANDS_LABELLED_MAX = 30
 BUCKETS = 90
+LATENCY_MIN_S = 1e-7  # a log axis has no zero
 
 BLUE, ORANGE, GREEN, PURPLE = "#2f7ec7", "#d97a00", "#0e9a74", "#b65fa8"
 VERMILLION, SKY, YELLOW, GREY = "#d55e00", "#56b4e9", "#c9a400", "#7d8590"
@@ -49,7 +50,8 @@ DASHES = ("solid", "dashed", "dotted")
 OUTCOME_COLOURS = (GREEN, ORANGE, PURPLE)
 OUTCOME_NAMES = ("ok", "fail", "info (unknown)")
 
-Floats = npt.NDArray[np.float64]
+Drawn = Sequence[tuple[Operation, int | None]]
+"""Operations with the moment at which their client was through with them (see `operations`)."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _evenly(positions: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int6
     return positions[np.linspace(0, len(positions) - 1, max(limit, 0)).astype(np.int64)]
 
 
-def draw(columns: Columns, drawn: Sequence[Operation], faults: Sequence[Fault]) -> Charts | None:
+def draw(columns: Columns, drawn: Drawn, faults: Sequence[Fault]) -> Charts | None:
     """All charts of a run; `drawn` are the operations of the scatter. None: nothing to draw."""
     if not len(columns):
         return None
@@ -210,38 +212,27 @@ def _bands(plot: figure, faults: Sequence[Fault], kinds: Sequence[str], end_s: f
             ))  # fmt: skip
 
 
-def _scatter(columns: Columns, drawn: Sequence[Operation], x_range: Range1d) -> figure:
-    plot = _figure(x_range, 340, "latency (s)", y_axis_type="log")
-    assert isinstance(plot.y_scale, LogScale)
+def _scatter(columns: Columns, drawn: Drawn, x_range: Range1d) -> figure:
+    plot = _log_figure(x_range, 340, "latency (ms)")
     items: list[LegendItem] = []
-    for f_code, f in enumerate(columns.fs):
-        colour = FUNCTION_COLOURS[min(f_code, len(FUNCTION_COLOURS) - 1)]
+    apart = columns.fs[: len(FUNCTION_COLOURS) - 1]
+    for f, colour in zip([*apart, None], FUNCTION_COLOURS, strict=False):
         for outcome_code, outcome in enumerate(OUTCOMES):
             chosen = [
-                o for o in drawn
-                if o.f == f and o.type == outcome.value and o.completed_ns is not None
-            ]  # fmt: skip
+                (o, end)
+                for o, end in drawn
+                if o.type == outcome.value and (o.f == f if f is not None else o.f not in apart)
+            ]
             if not chosen:
                 continue
-            begin = np.array([o.invoked_ns for o in chosen], np.float64) / 1e9
-            end = np.array([o.completed_ns or 0 for o in chosen], np.float64) / 1e9
-            source = ColumnDataSource({
-                "begin": begin, "latency": np.maximum(end - begin, 1e-7),
-                "call": [words.call(o.f, o.type, o.value) for o in chosen],
-                "key": [words.value(o.key, 60) for o in chosen],
-                "process": [words.plain(o.process, 20) for o in chosen],
-                "node": [words.plain(o.node or "–", 40) for o in chosen],
-                "took": [words.latency(t) for t in (end - begin)],
-                "error": [words.plain(": ".join(o.error), 120) if o.error else "–" for o in chosen],
-            })  # fmt: skip
+            good = outcome_code == 0
             points = plot.scatter(
-                "begin", "latency", source=source, marker=MARKERS[outcome_code],
-                size=4 if outcome_code == 0 else 7, line_color=colour, fill_color=colour,
-                fill_alpha=0.55 if outcome_code == 0 else 0.0,
-                line_alpha=0.55 if outcome_code == 0 else 0.95,
+                "begin", "latency", source=_points(chosen), marker=MARKERS[outcome_code],
+                size=4 if good else 7, line_color=colour, fill_color=colour,
+                fill_alpha=0.55 if good else 0.0, line_alpha=0.55 if good else 0.95,
             )  # fmt: skip
-            shown = f"{words.plain(f, 24)} {outcome.value}"
-            items.append(LegendItem(label=shown, renderers=[points]))
+            shown = f"{words.plain(f if f is not None else 'others', 24)} {outcome.value}"
+            items.append(_legend_item(shown, points))
             plot.add_tools(HoverTool(renderers=[points], attachment="horizontal", tooltips=[
                 (outcome.value, "@call"), ("key", "@key"), ("process, node", "@process, @node"),
                 ("at", "@begin{0.000} s"), ("took", "@took"), ("error", "@error"),
@@ -249,10 +240,34 @@ def _scatter(columns: Columns, drawn: Sequence[Operation], x_range: Range1d) -> 
     return _with_legend(plot, items)
 
 
+def _points(chosen: Drawn) -> ColumnDataSource:
+    begin = np.array([o.invoked_ns for o, _ in chosen], np.float64) / 1e9
+    end = np.array([end or 0 for _, end in chosen], np.float64) / 1e9
+    return ColumnDataSource({
+        "begin": begin, "latency": np.maximum(end - begin, LATENCY_MIN_S) * 1e3,
+        "call": [words.call(o.f, o.type, o.value) for o, _ in chosen],
+        "key": [words.value(o.key, 60) for o, _ in chosen],
+        "process": [words.plain(o.process, 20) for o, _ in chosen],
+        "node": [words.plain(o.node or "–", 40) for o, _ in chosen],
+        "took": [words.latency(t) for t in (end - begin)],
+        "error": [words.plain(": ".join(o.error), 120) if o.error else "–" for o, _ in chosen],
+    })  # fmt: skip
+
+
+def _log_figure(x_range: Range1d, height: int, y_label: str) -> figure:
+    plot = _figure(x_range, height, y_label, y_axis_type="log")
+    plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
+    return plot
+
+
+def _legend_item(name: str, *renderers: GlyphRenderer[Any]) -> LegendItem:
+    return LegendItem(label=name, renderers=list(renderers))
+
+
 def _with_legend(plot: figure, items: list[LegendItem]) -> figure:
     legend = Legend(
         items=items, orientation="horizontal", click_policy="hide", background_fill_color=None,
-        border_line_color=None, padding=0, margin=4, spacing=14, label_text_font_size="12px",
+        border_line_color=None, margin=4, spacing=14, label_text_font_size="12px",
         ncols=min(6, max(1, len(items))),
     )  # fmt: skip
     plot.add_layout(legend, "below")
@@ -268,11 +283,11 @@ def bucket_s(duration_s: float) -> float:
 
 
 def _quantiles(columns: Columns, x_range: Range1d, end_s: float) -> figure:
-    plot = _figure(x_range, 280, "latency of ok (s)", y_axis_type="log")
+    plot = _log_figure(x_range, 280, "latency of ok (ms)")
     width = bucket_s(end_s)
     good = (columns.outcome == 0) & (columns.end_ns >= 0)
     begin = columns.begin_ns[good] / 1e9
-    latency = np.maximum((columns.end_ns[good] - columns.begin_ns[good]) / 1e9, 1e-7)
+    latency = np.maximum((columns.end_ns[good] - columns.begin_ns[good]) / 1e9, LATENCY_MIN_S)
     bucket = (begin // width).astype(np.int64)
     order = np.argsort(bucket, kind="stable")
     groups = np.split(latency[order], np.flatnonzero(np.diff(bucket[order])) + 1)
@@ -283,12 +298,12 @@ def _quantiles(columns: Columns, x_range: Range1d, end_s: float) -> figure:
     for name, q, colour, dash in lines if len(begin) else ():
         at = np.array([np.quantile(group, q) for group in groups])
         source = ColumnDataSource({
-            "x": middle, "y": at, "shown": [words.latency(v) for v in at],
+            "x": middle, "y": at * 1e3, "shown": [words.latency(v) for v in at],
             "count": [len(group) for group in groups],
         })  # fmt: skip
         line = plot.line("x", "y", source=source, color=colour, line_dash=dash, line_width=2)
         dots = plot.scatter("x", "y", source=source, size=4, color=colour)
-        items.append(LegendItem(label=name, renderers=[line, dots]))
+        items.append(_legend_item(name, line, dots))
         plot.add_tools(HoverTool(renderers=[dots], tooltips=[
             (name, "@shown"), ("operations", "@count"), ("around", "@x{0.0} s"),
         ]))  # fmt: skip
@@ -316,7 +331,7 @@ def _rate(columns: Columns, x_range: Range1d, end_s: float) -> figure:
             "x", "y", source=source, color=colour, line_width=2, line_dash=DASHES[code]
         )
         dots = plot.scatter("x", "y", source=source, size=4, color=colour, marker=MARKERS[code])
-        items.append(LegendItem(label=OUTCOME_NAMES[code], renderers=[line, dots]))
+        items.append(_legend_item(OUTCOME_NAMES[code], line, dots))
         plot.add_tools(HoverTool(renderers=[dots], tooltips=[
             (OUTCOME_NAMES[code], "@y{0,0.0} per s"), ("around", "@x{0.0} s"),
         ]))  # fmt: skip

@@ -122,9 +122,9 @@ def rests_on(run: Run, recorded: int) -> list[tuple[str, str, str]]:
         words.kinds(faults.kinds) or "none was seen to take effect",
     ))  # fmt: skip
     if result.first_violation_s is not None:
-        tiles.append(
-            ("first violation", words.seconds(result.first_violation_s), "after the run began")
-        )
+        at_s = result.first_violation_s
+        during = _faults_during(run.faults, at_s, at_s)
+        tiles.append(("first violation", words.seconds(at_s), f"after the run began; {during}"))
     return tiles
 
 
@@ -145,7 +145,7 @@ def _stories(run: Run, journal: Path) -> list[Story]:
             ),
             CONTEXT_CANDIDATES_MAX,
         )
-        context = timeline.choose_context(check.counterexample, near)
+        context = timeline.choose_context(check.counterexample, [o for o, _ in near])
         rows = sorted(check.counterexample, key=lambda o: o.invoked_ns)
         found.append(Story(
             check, timeline.draw(check, context), rows[:COUNTEREXAMPLE_ROWS_MAX],
@@ -155,12 +155,15 @@ def _stories(run: Run, journal: Path) -> list[Story]:
 
 
 def _faults_during(faults: list[Fault], begin_s: float, end_s: float) -> str:
+    """Which faults held in a stretch of time, in words."""
     hit = [
-        f"{fault.kind} {fault.name}"
+        fault.name
         for fault in faults
-        if fault.begin_ns / 1e9 < end_s and (fault.end_ns is None or fault.end_ns / 1e9 > begin_s)
+        if fault.begin_ns / 1e9 <= end_s and (fault.end_ns is None or fault.end_ns / 1e9 >= begin_s)
     ]
-    return words.plain(", ".join(dict.fromkeys(hit)) or "no fault")
+    return words.plain(
+        "during " + ", ".join(dict.fromkeys(hit)) if hit else "no fault at that time"
+    )
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

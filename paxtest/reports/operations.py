@@ -31,8 +31,13 @@ class Damage:
     lines: int = 0
 
 
-def operations(journal: Path, damage: Damage | None = None) -> Iterator[Operation]:
-    """Client operations in the order of their completion; the open ones last, as `info`.
+def operations(
+    journal: Path, damage: Damage | None = None
+) -> Iterator[tuple[Operation, int | None]]:
+    """Client operations in the order in which they ended; the open ones last, as `info`.
+
+    Beside each, when its client was through with it: for an `info`, whose completion nobody
+    knows, the moment of giving up; None where that never came.
 
     Lines that are no events are counted in `damage` and skipped: a report of a crashed run shows
     what there is. (Checking is stricter.)
@@ -66,10 +71,10 @@ def operations(journal: Path, damage: Damage | None = None) -> Iterator[Operatio
         yield _pair(invocation, None)
 
 
-def _pair(invocation: Op, completion: Op | None) -> Operation:
+def _pair(invocation: Op, completion: Op | None) -> tuple[Operation, int | None]:
     known = completion is not None and completion.type is not Type.INFO
     value = completion.value if completion is not None else None
-    return Operation(
+    operation = Operation(
         index=invocation.index,
         process=invocation.process,
         f=invocation.f,
@@ -81,6 +86,7 @@ def _pair(invocation: Op, completion: Op | None) -> Operation:
         node=invocation.node or (completion.node if completion is not None else None),
         error=completion.error if completion is not None else None,
     )
+    return operation, completion.time_ns if completion is not None else None
 
 
 class Names:
@@ -103,7 +109,11 @@ class Names:
 
 @dataclass
 class Columns:
-    """All client operations of a run, a column each. `end_ns` is -1 where nobody knows it."""
+    """All client operations of a run, an attribute a column.
+
+    `end_ns` is when the client was through with it: the completion, or the moment of giving up
+    (`info`); -1 where neither came.
+    """
 
     index: Ints
     begin_ns: Ints
@@ -137,10 +147,10 @@ def scan(journal: Path) -> Columns:
     errors: Counter[tuple[str, str, str]] = Counter()
     texts: dict[tuple[str, str, str], str] = {}
     position = {outcome.value: i for i, outcome in enumerate(OUTCOMES)}
-    for operation in operations(journal, damage) if journal.is_file() else ():
+    for operation, ended_ns in operations(journal, damage) if journal.is_file() else ():
         index.append(operation.index)
         begin.append(operation.invoked_ns)
-        end.append(-1 if operation.completed_ns is None else operation.completed_ns)
+        end.append(-1 if ended_ns is None else ended_ns)
         f_code = fs.code(operation.f)
         f_codes.append(f_code)
         outcomes.append(position[operation.type])
@@ -158,13 +168,15 @@ def scan(journal: Path) -> Columns:
     )  # fmt: skip
 
 
-def select(journal: Path, wanted: Callable[[Operation], bool], limit: int) -> list[Operation]:
+def select(
+    journal: Path, wanted: Callable[[Operation], bool], limit: int
+) -> list[tuple[Operation, int | None]]:
     """The first `limit` operations for which `wanted` holds, in order of invocation."""
-    found: list[Operation] = []
+    found: list[tuple[Operation, int | None]] = []
     if journal.is_file():
-        for operation in operations(journal):
+        for operation, ended_ns in operations(journal):
             if wanted(operation):
-                found.append(operation)
+                found.append((operation, ended_ns))
                 if len(found) >= limit:
                     break
-    return sorted(found, key=lambda operation: (operation.invoked_ns, operation.index))
+    return sorted(found, key=lambda pair: (pair[0].invoked_ns, pair[0].index))
