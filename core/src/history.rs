@@ -101,6 +101,28 @@ impl Values {
         }
     }
 
+    /// The text of a string; None for everything else.
+    pub fn str(&self, id: ValueId) -> Option<&str> {
+        if id.as_small_int().is_some() {
+            return None;
+        }
+        match &self.table[id.0 as usize] {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map, sorted by key; None for everything else.
+    pub fn map(&self, id: ValueId) -> Option<&[(ValueId, ValueId)]> {
+        if id.as_small_int().is_some() {
+            return None;
+        }
+        match &self.table[id.0 as usize] {
+            Value::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
     pub fn get(&self, id: ValueId) -> Value {
         match id.as_small_int() {
             Some(i) => Value::Int(i),

@@ -5,6 +5,7 @@
 use crate::check::{Answer, Budget};
 use crate::history::{History, Operation, ValueId};
 use crate::model::Model;
+use crate::models;
 
 /// The value a data type holds before the first operation.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -50,7 +51,25 @@ pub struct Spec {
     pub well_formed: fn(&History, &Operation) -> Result<(), &'static str>,
 }
 
-pub static SPECS: &[&Spec] = &[&crate::register::REGISTER, &crate::register::CAS_REGISTER];
+pub static SPECS: &[&Spec] = &[
+    &crate::register::REGISTER,
+    &crate::register::CAS_REGISTER,
+    &models::versioned::SPEC,
+    &models::multi_register::SPEC,
+    &models::kv::SPEC,
+    &models::counter::SPEC,
+    &models::grow_set::SPEC,
+    &models::set::SPEC,
+    &models::append_list::SPEC,
+    &models::queue::SPEC,
+    &models::stack::SPEC,
+    &models::priority_queue::SPEC,
+    &models::mutex::MUTEX,
+    &models::mutex::OWNED,
+    &models::mutex::FENCED,
+    &models::semaphore::SPEC,
+    &models::leader::SPEC,
+];
 
 /// The data type of that name.
 pub fn find(name: &str) -> Option<&'static Spec> {

@@ -1,0 +1,174 @@
+//! String register with append: put replaces, append appends, get reads. An absent value is "".
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::{answered, functions, initial_value};
+use crate::history::{History, Operation, Outcome, ValueId};
+use crate::model::{Class, Model, State};
+use crate::registry::{Options, Spec};
+
+functions! {
+    Get: "get", "read";
+    Put: "put", "write", "set";
+    Append: "append";
+}
+
+pub static SPEC: Spec = Spec {
+    name: "kv",
+    about: "string register: put replaces, append appends, get reads; initially empty",
+    functions: FUNCTIONS,
+    per_key: true,
+    fast: &[],
+    model: |history, _, options| Box::new(Kv::new(history, options)),
+    well_formed,
+};
+
+fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {
+    let text = |id: ValueId| id == ValueId::NIL || history.values.str(id).is_some();
+    match Function::of(super::function(history, op)) {
+        Some(Function::Get) if answered(op) && !text(op.out) => Err("a string read, or nil"),
+        Some(Function::Put | Function::Append) if !text(op.arg) => Err("a string"),
+        _ => Ok(()),
+    }
+}
+
+/// What an operation does to a string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act<'a> {
+    Get(&'a str),
+    Put(&'a str),
+    Append(&'a str),
+    Nothing,
+}
+
+pub struct Reader {
+    table: Vec<Option<Function>>,
+}
+
+/// The text of a value; nil is the empty one.
+pub fn text(history: &History, id: ValueId) -> &str {
+    history.values.str(id).unwrap_or("")
+}
+
+impl Reader {
+    pub fn new(history: &History) -> Self {
+        Reader { table: Function::table(history) }
+    }
+
+    pub fn act<'a>(&self, history: &'a History, op: &Operation) -> Act<'a> {
+        match (self.table[op.f as usize], op.outcome) {
+            (Some(Function::Get), Outcome::Ok) => Act::Get(text(history, op.out)),
+            (Some(Function::Put), Outcome::Ok | Outcome::Info) => Act::Put(text(history, op.arg)),
+            (Some(Function::Append), Outcome::Ok | Outcome::Info) => {
+                Act::Append(text(history, op.arg))
+            }
+            _ => Act::Nothing,
+        }
+    }
+}
+
+/// The string that every key holds before the first operation.
+pub fn initial<'a>(history: &'a History, options: &Options) -> &'a str {
+    text(history, initial_value(options))
+}
+
+/// Strings that states speak of, by number.
+#[derive(Default)]
+struct Strings {
+    texts: Vec<Box<str>>,
+    ids: HashMap<Box<str>, u64>,
+    /// What appending a value (by id) to a string makes.
+    appended: HashMap<(u64, ValueId), u64>,
+}
+
+impl Strings {
+    fn id(&mut self, text: &str) -> u64 {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = self.texts.len() as u64;
+        self.texts.push(text.into());
+        self.ids.insert(text.into(), id);
+        id
+    }
+}
+
+/// State: (key, string) of every key written so far, sorted by key; a string is its number in
+/// `strings`. A history that was split by key has one key and so one pair.
+pub struct Kv {
+    reader: Reader,
+    strings: Mutex<Strings>,
+}
+
+impl Kv {
+    /// String 0 is the initial one.
+    pub fn new(history: &History, options: &Options) -> Self {
+        let mut strings = Strings::default();
+        strings.id(initial(history, options));
+        Kv { reader: Reader::new(history), strings: Mutex::new(strings) }
+    }
+}
+
+impl Model for Kv {
+    fn initial(&self) -> Vec<State> {
+        vec![vec![]]
+    }
+
+    fn step(&self, history: &History, state: &[u64], op: &Operation) -> Vec<State> {
+        let mut strings = match self.strings.lock() {
+            Ok(strings) => strings,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        let place = state.chunks_exact(2).position(|pair| pair[0] >= op.key.0);
+        let held = match place {
+            Some(i) if state[2 * i] == op.key.0 => Some(2 * i),
+            _ => None,
+        };
+        let now = held.map_or(0, |i| state[i + 1]);
+        let next = match self.reader.act(history, op) {
+            Act::Nothing => return vec![state.to_vec()],
+            Act::Get(seen) if *strings.texts[now as usize] == *seen => return vec![state.to_vec()],
+            Act::Get(_) => return vec![],
+            Act::Put(text) => strings.id(text),
+            Act::Append(text) => match strings.appended.get(&(now, op.arg)) {
+                Some(&id) => id,
+                None => {
+                    let joined = format!("{}{}", strings.texts[now as usize], text);
+                    let id = strings.id(&joined);
+                    strings.appended.insert((now, op.arg), id);
+                    id
+                }
+            },
+        };
+        let mut words = state.to_vec();
+        match (held, next) {
+            (Some(i), 0) => {
+                words.drain(i..i + 2);
+            }
+            (Some(i), next) => words[i + 1] = next,
+            (None, 0) => {}
+            (None, next) => {
+                let at = place.map_or(state.len(), |i| 2 * i);
+                words.splice(at..at, [op.key.0, next]);
+            }
+        }
+        vec![words]
+    }
+
+    fn read_only(&self, history: &History, op: &Operation) -> bool {
+        match self.reader.act(history, op) {
+            Act::Get(_) | Act::Nothing | Act::Append("") => true,
+            Act::Put(_) | Act::Append(_) => false,
+        }
+    }
+
+    fn class(&self, history: &History, op: &Operation) -> Class {
+        match self.reader.act(history, op) {
+            Act::Nothing => [0; 4],
+            Act::Get(_) => [1, op.out.0, op.key.0, 0],
+            Act::Put(_) => [2, op.arg.0, op.key.0, 0],
+            Act::Append(_) => [3, op.arg.0, op.key.0, 0],
+        }
+    }
+}
