@@ -10,6 +10,7 @@ clock would; latencies come from a model, so that a test says what it is about.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -47,20 +48,13 @@ def perfect_info(latency_ns: int = 10) -> Latency:
 
 
 def imperfect(latency_ns: int = 10) -> Latency:
-    """Per thread in turn: fail, info, ok."""
-    turns: dict[Any, int] = {}
-    cycle = (Type.FAIL, Type.INFO, Type.OK)
-
-    def outcome(invocation: Invocation, random: int) -> Outcome:
-        turn = turns.get(invocation.process, 0)
-        turns[invocation.f] = turn + 1
-        return Outcome(latency_ns, cycle[turn % 3])
-
-    return outcome
+    """In the order of dispatch: fail, info, ok, fail, info, ok, ..."""
+    turns = itertools.cycle((Type.FAIL, Type.INFO, Type.OK))
+    return lambda invocation, random: Outcome(latency_ns, next(turns))
 
 
 def uniform(low_ns: int, high_ns: int, *, info: float = 0.0, fail: float = 0.0) -> Latency:
-    """Latencies uniform in [low_ns, high_ns); a fraction `info` crashes, a fraction `fail` fails."""
+    """Latencies uniform in [low_ns, high_ns); fractions `info` and `fail` end as such."""
 
     def outcome(invocation: Invocation, random: int) -> Outcome:
         latency_ns = low_ns + ((random >> 32) * (high_ns - low_ns) >> 32)

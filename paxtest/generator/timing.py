@@ -55,7 +55,8 @@ class _Stagger(Generator):
 
 def stagger(mean_s: float, gen: Any) -> Generator:
     """`gen` with pauses drawn uniformly from 0 to 2 * mean_s between operations, over all
-    threads: stagger(0.01, gen) is about 100 operations a second in total. The first goes at once."""
+    threads together: stagger(0.01, gen) is about 100 operations a second. The first goes
+    at once."""
     return _Stagger(int(2 * mean_s * SECOND_NS), lift(gen), None)
 
 
