@@ -145,6 +145,11 @@ def load(path: Path | None, settings: list[str], flags: dict[str, Any]) -> Plan:
             f"load_processes {plan.load_processes} exceeds the {plan.workers} clients",
             "raise --concurrency or lower --load-processes",
         )
+    if plan.load_processes > 1 and plan.checker.stop_on_invalid:
+        raise PlanError(
+            f"checker.stop_on_invalid needs one load process, not {plan.load_processes}",
+            "drop --load-processes or --stop-on-invalid",
+        )
     return plan
 
 
