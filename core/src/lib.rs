@@ -1,18 +1,22 @@
 //! The native core of paxtest: parsing and checking histories.
 
+#[cfg(feature = "python")]
 use pyo3::prelude::*;
 
 pub mod check;
 pub mod formats;
 pub mod history;
 pub mod model;
+pub mod models;
 pub mod orchestrate;
+#[cfg(feature = "python")]
 pub mod py;
 pub mod register;
 pub mod registry;
 pub mod search;
 pub mod table;
 
+#[cfg(feature = "python")]
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -10,6 +10,7 @@ use crate::history::{History, Value, ValueId};
 mod builder;
 mod input;
 mod jsonl;
+#[cfg(feature = "python")]
 pub mod py;
 
 pub use builder::Builder;
