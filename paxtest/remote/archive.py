@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -10,21 +11,23 @@ from typing import IO
 from paxtest.errors import ClusterError
 
 
-def pack(local: Path, name: str, mode: int, into: IO[bytes]) -> None:
-    """Pack the file `local` as `name` with `mode`, or the tree `local` with the modes it has.
-
-    Owners do not travel: what arrives belongs to whoever unpacks it.
+def packed(local: Path, name: str, mode: int) -> tuple[bytes, bool]:
+    """The file `local` packed as `name` with `mode`, or the tree `local` with the modes it has;
+    and whether it is a tree. Owners do not travel: what arrives belongs to whoever unpacks it.
     """
+    is_directory = local.is_dir()
 
     def anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
         member.uname = member.gname = ""
-        if not local.is_dir():
+        if not is_directory:
             member.mode = mode
         return member
 
+    into = io.BytesIO()
     with tarfile.open(fileobj=into, mode="w", dereference=True) as tar:
-        tar.add(local, arcname=name, filter=anonymous)
+        tar.add(local, arcname="." if is_directory else name, filter=anonymous)
+    return into.getvalue(), is_directory
 
 
 def unpack(packed: IO[bytes], local: Path) -> None:

@@ -97,7 +97,10 @@ alone() {  # threads outlive a leader that is a zombie already, and hold files a
 look "$1"
 [ -n "$state" ] || exit 0
 kill -s KILL -- "-$pid"
-until_ "$2" 'look "$1"; [ -z "$state" ] && alone "$pid"' || { echo "pid $pid outlived SIGKILL" >&2; exit 1; }
+until_ "$2" 'look "$1"; [ -z "$state" ] && alone "$pid"' || {
+    echo "pid $pid outlived SIGKILL" >&2
+    exit 1
+}
 """
 )
 

@@ -71,10 +71,11 @@ class DockerRemote(Shell):
             if not _pump(wire, stdout, stderr, deadline_s):
                 return None
         finally:
-            stream.close()
+            # The response owns the connection, and must let go of it before the stream does.
             response = getattr(stream, "_response", None)
             if response is not None:
                 response.close()
+            stream.close()
         while time.monotonic() < deadline_s:
             state = self._api.exec_inspect(made["Id"])
             if not state["Running"] and state["ExitCode"] is not None:

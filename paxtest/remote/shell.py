@@ -98,13 +98,8 @@ class Shell:
         return Output(code, stdout.text(), errors)
 
     async def upload(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
-        directory, name = posixpath.split(remote)
-        with tempfile.TemporaryFile() as packed:
-            if local.is_dir():
-                directory, name = remote, "."
-            archive.pack(local, name, mode, packed)
-            packed.seek(0)
-            data = packed.read()
+        data, is_directory = archive.packed(local, posixpath.basename(remote), mode)
+        directory = remote if is_directory else posixpath.dirname(remote)
         await self.run(
             ["sh", "-c", _UNPACK, "sh", directory or "."], stdin=data, timeout_s=TRANSFER_TIMEOUT_S
         )

@@ -1,0 +1,76 @@
+"""Drops packets on their way into a node, in a chain of our own, by iptables and ip6tables.
+
+Rules stand on the destination, in the chain PAXTEST that INPUT jumps to. Each change replaces the
+chain's contents in one transaction (iptables-restore), one command per node. Nobody else's rule
+is read, moved or flushed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from paxtest.cluster.protocol import Link
+from paxtest.errors import Unsupported
+from paxtest.remote.protocol import Remote
+
+CHAIN = "PAXTEST"
+
+Rules = tuple[str, str]
+"""Lines for iptables-restore and for ip6tables-restore; both empty: no chain at all."""
+
+NO_RULES: Rules = ("", "")
+
+# Arguments: rules for IPv4, rules for IPv6, "6" where the node has an IPv6 address.
+_APPLY = r"""
+apply() {
+    tool=$1 rules=$2
+    if [ -z "$rules" ]; then
+        command -v "$tool" >/dev/null 2>&1 || return 0
+        "$tool" -w 5 -S PAXTEST >/dev/null 2>&1 || return 0
+        while "$tool" -w 5 -D INPUT -j PAXTEST 2>/dev/null; do :; done
+        "$tool" -w 5 -F PAXTEST && "$tool" -w 5 -X PAXTEST
+        return
+    fi
+    printf '*filter\n:PAXTEST - [0:0]\n%sCOMMIT\n' "$rules" | "$tool-restore" -w 5 --noflush &&
+    { "$tool" -w 5 -C INPUT -j PAXTEST 2>/dev/null || "$tool" -w 5 -I INPUT 1 -j PAXTEST; }
+}
+PATH=$PATH:/usr/sbin:/sbin
+apply iptables "$1" && { [ -z "$3" ] || apply ip6tables "$2"; }
+"""
+
+
+def rules(
+    node: str,
+    addresses: Mapping[str, Sequence[str]],
+    cuts: Collection[Link],
+    losses: Mapping[Link, float],
+) -> Rules:
+    """What `node` must drop: all from the sources of `cuts`, a share (0..1) of `losses`."""
+    lines: tuple[list[str], list[str]] = ([], [])
+    for source in sorted(addresses):
+        link = (source, node)
+        if link in cuts:
+            match = ""
+        elif losses.get(link, 0.0) > 0:
+            match = f" -m statistic --mode random --probability {losses[link]:.9f}"
+        else:
+            continue
+        for address in addresses[source]:
+            family = 1 if ":" in address else 0
+            lines[family].append(f"-A {CHAIN} -s {address}{match} -j DROP\n")
+    return "".join(lines[0]), "".join(lines[1])
+
+
+async def apply(remote: Remote, wanted: Rules, *, ipv6: bool) -> None:
+    """Make the node's chain hold exactly `wanted`; remove it where that is nothing.
+
+    Raises Unsupported with the kernel's words.
+    """
+    argv = ["sh", "-c", _APPLY, "firewall", *wanted, "6" if ipv6 else ""]
+    output = await remote.run(argv, sudo=True, timeout_s=20, check=False)
+    if output.exit_code != 0:
+        raise Unsupported(
+            f"node {remote.node} cannot drop packets: {output.stderr.strip()[-500:]}",
+            "partitions need iptables on the node, and root (sudo without a password) or, in a"
+            " container, the capability NET_ADMIN",
+        )

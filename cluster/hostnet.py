@@ -1,0 +1,122 @@
+"""The network between nodes that have shells: cut and shaped on the nodes themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from paxtest.cluster import firewall, shaping
+from paxtest.cluster.probing import WAIT_S, Prober
+from paxtest.cluster.protocol import Link
+from paxtest.cluster.shaping import Shape
+from paxtest.errors import ClusterError
+from paxtest.remote.protocol import Remote
+
+
+def check_links(links: Iterable[Link], nodes: Collection[str]) -> frozenset[Link]:
+    """The links, after a look at their names."""
+    checked = frozenset(links)
+    for source, destination in checked:
+        if source not in nodes or destination not in nodes or source == destination:
+            raise ClusterError(
+                f"no such link: {source} -> {destination}", f"nodes are {', '.join(sorted(nodes))}"
+            )
+    return checked
+
+
+class HostNet:
+    """A Net by iptables and tc, through the nodes' remotes.
+
+    `addresses`: every IPv4 and IPv6 address from which a node speaks to the others, the first
+    being IPv4. `fresh` says that the nodes were just made and hold no rules of ours; otherwise
+    the first change writes to all of them.
+    """
+
+    def __init__(
+        self,
+        remotes: Mapping[str, Remote],
+        addresses: Mapping[str, Sequence[str]],
+        prober: Prober,
+        *,
+        fresh: bool,
+    ) -> None:
+        self._remotes = dict(remotes)
+        self._addresses = {node: tuple(found) for node, found in addresses.items()}
+        self._prober = prober
+        self._cuts: frozenset[Link] = frozenset()
+        self._shapes: dict[Link, Shape] = {}
+        self._firewalls: dict[str, firewall.Rules | None] = dict.fromkeys(
+            remotes, firewall.NO_RULES if fresh else None
+        )
+        self._shaped: dict[str, str | None] = dict.fromkeys(remotes, "" if fresh else None)
+        self._lock = asyncio.Lock()
+
+    async def cut(self, links: Collection[Link]) -> None:
+        async with self._lock:
+            self._cuts = check_links(links, self._remotes)
+            await self._write_firewalls()
+
+    async def shape(
+        self,
+        links: Collection[Link],
+        *,
+        delay_s: float = 0.0,
+        jitter_s: float = 0.0,
+        loss: float = 0.0,
+        rate_bytes_s: int = 0,
+    ) -> None:
+        shape = Shape(delay_s, jitter_s, loss, rate_bytes_s)
+        async with self._lock:
+            self._shapes = dict.fromkeys(check_links(links, self._remotes), shape)
+            await self._write_shapes()
+            await self._write_firewalls()
+
+    async def reachable(self, source: str, destination: str, port: int) -> bool:
+        """The packet is a UDP datagram between the nodes' probe agents: rules of ours look at
+        nothing but addresses, so it fares as one to `port` would."""
+        check_links([(source, destination)], self._remotes)
+        shape = self._shapes.get((source, destination), Shape())
+        return await self._prober.passes(
+            source, destination, WAIT_S + shape.delay_s + shape.jitter_s
+        )
+
+    async def heal(self) -> None:
+        async with self._lock:
+            self._cuts = frozenset()
+            self._shapes = {}
+            await _all([self._write_firewalls(), self._write_shapes()])
+
+    async def _write_firewalls(self) -> None:
+        losses = {link: shape.loss for link, shape in self._shapes.items()}
+
+        async def write(node: str) -> None:
+            wanted = firewall.rules(node, self._addresses, self._cuts, losses)
+            if wanted == self._firewalls[node]:
+                return
+            self._firewalls[node] = None
+            ipv6 = any(":" in address for address in self._addresses[node])
+            await firewall.apply(self._remotes[node], wanted, ipv6=ipv6)
+            self._firewalls[node] = wanted
+
+        await _all([write(node) for node in self._remotes])
+
+    async def _write_shapes(self) -> None:
+        async def write(node: str) -> None:
+            wanted = shaping.commands(node, self._addresses, self._shapes)
+            if wanted == self._shaped[node]:
+                return
+            self._shaped[node] = None
+            via = next(found[0] for peer, found in self._addresses.items() if peer != node)
+            await shaping.apply(self._remotes[node], wanted, via=via)
+            self._shaped[node] = wanted
+
+        if len(self._remotes) > 1:
+            await _all([write(node) for node in self._remotes])
+
+
+async def _all(work: Sequence[Any]) -> None:
+    """Do all of it, even where one part fails; then raise the first failure."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
