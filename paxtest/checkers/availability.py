@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from paxtest import history
 from paxtest.checkers.protocol import Evidence
 from paxtest.operation import NEMESIS, Type
@@ -59,7 +61,7 @@ class Availability:
                 ended[last] = ended.get(last, 0) + len(open_)
                 total += len(open_)
         seconds = sorted(ended)
-        details = {
+        details: dict[str, Any] = {
             "ok_share": round(sum(ok.values()) / total, 6) if total else None,
             "seconds": [[s, ok.get(s, 0), ended[s]] for s in seconds[:SECONDS_KEPT]],
             "longest_outage": None
@@ -71,7 +73,7 @@ class Availability:
             },
         }
         if len(seconds) > SECONDS_KEPT:
-            details["limit"] = f"only the first {SECONDS_KEPT} seconds are listed"
+            details["limits"] = [f"only the first {SECONDS_KEPT} seconds are listed"]
         return CheckResult(name=self.name, verdict=Verdict.VALID, operations=total, details=details)
 
 

@@ -21,7 +21,7 @@ PATTERNS = (
     r"^thread '.*' (\(\d+\) )?panicked at ",  # Rust
     r"^Exception in thread ",  # the JVM
     r"^# A fatal error has been detected by the Java Runtime",
-    r"(?i)\bsegmentation fault\b",
+    r"\b[Ss]egmentation fault\b",
     r"\bAssertion `.*' failed\b",  # C
     r"^terminate called after throwing",  # C++
     r"^(==\d+==)?ERROR: \w+Sanitizer",
