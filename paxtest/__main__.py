@@ -1,0 +1,5 @@
+"""`python -m paxtest` is `paxtest`."""
+
+from paxtest.cli import main
+
+main()
