@@ -1,0 +1,134 @@
+"""The command line of a node: `python3 -m paxos_server --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from .bugs import BUGS, Bugs
+from .config import Config, Reads
+from .disk import DirectoryInUse
+from .membership import Membership
+from .server import Address, Server, Settings, log
+from .wal import CorruptLog
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"paxos_server: {message}\n")
+        raise SystemExit(2)
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _peer(text: str) -> tuple[str, Address]:
+    node, _, address = text.partition("=")
+    if not node or not address:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NODE=HOST:PORT")
+    return node, _address(address)
+
+
+def _parse(argv: list[str]) -> Settings:
+    parser = _Parser(prog="paxos_server", description="One node of the reference Paxos.")
+    add = parser.add_argument
+    add("--node", required=True, help="name of this node")
+    add("--nodes", required=True, help="names of all nodes, with commas")
+    add("--listen", required=True, type=_address, metavar="HOST:PORT", help="for clients")
+    add("--peer-listen", required=True, type=_address, metavar="HOST:PORT", help="for peers")
+    add("--peer", action="append", type=_peer, default=[], metavar="NODE=HOST:PORT",
+        help="where to connect to reach a peer; once for each")  # fmt: skip
+    add("--data", required=True, type=Path, metavar="DIR", help="durable state")
+    add("--reads", choices=[str(r) for r in Reads], default="log", help="how reads are answered")
+    add("--bug", action="append", default=[], metavar="NAME", help="switch on a bug of the zoo")
+    add("--snapshot-every", type=int, default=0, metavar="N", help="slots between snapshots")
+    add("--request-timeout", type=float, default=1.0, metavar="S", help="longest wait of a command")
+    add("--q1", type=int, help="size of a phase-1 quorum (default: majority)")
+    add("--q2", type=int, help="size of a phase-2 quorum (default: majority)")
+    add("--trace", action="store_true", help="write the ordered events of this node to DIR/trace")
+    args = parser.parse_args(argv)
+    nodes = tuple(name for name in args.nodes.split(",") if name)
+    peers: dict[str, Address] = dict(args.peer)
+    if len(set(nodes)) != len(nodes):
+        parser.error(f"argument --nodes: {args.nodes!r} names a node twice")
+    if args.node not in nodes:
+        parser.error(f"argument --node: {args.node!r} is not among --nodes {args.nodes!r}")
+    missing = [name for name in nodes if name != args.node and name not in peers]
+    if missing:
+        parser.error(f"argument --peer: no address for {', '.join(missing)}")
+    unknown = [name for name in peers if name not in nodes or name == args.node]
+    if unknown:
+        parser.error(f"argument --peer: {unknown[0]!r} is not another one of --nodes")
+    for bug in args.bug:
+        if bug not in BUGS:
+            parser.error(f"argument --bug: unknown bug {bug!r}; known: {', '.join(BUGS)}")
+    if args.request_timeout <= 0:
+        parser.error("argument --request-timeout: must be more than 0 seconds")
+    bugs = Bugs(args.bug)
+    try:
+        Membership(nodes, bugs, args.q1, args.q2)
+    except ValueError as problem:
+        parser.error(f"argument --q1/--q2: {problem}")
+    config = Config(
+        node=args.node,
+        nodes=nodes,
+        reads=Reads(args.reads),
+        request_timeout_s=args.request_timeout,
+        snapshot_every=args.snapshot_every,
+        q1=args.q1,
+        q2=args.q2,
+    )
+    return Settings(config, args.listen, args.peer_listen, peers, args.data, bugs, args.trace)
+
+
+async def _serve(settings: Settings) -> int:
+    try:
+        server = Server(settings)
+    except (CorruptLog, DirectoryInUse) as problem:
+        log(f"refusing to start: {problem}")
+        return 3
+    except OSError as problem:
+        log(f"cannot use {settings.data}: {problem}")
+        return 3
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        failure = await server.run(stop)
+    except OSError as problem:
+        log(f"cannot listen: {problem}")
+        return 3
+    if failure is not None:
+        log(f"stopping: {failure}")
+        return 4
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a node until SIGTERM. 0: ended as asked; 2: wrong arguments; 3: cannot start; 4: the
+    disk failed."""
+    settings = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(_serve(settings))
+    return int(uvloop.run(_serve(settings)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Config: the numbers a server is tuned by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reads(StrEnum):
+    """How reads are answered."""
+
+    LOG = "log"
+    LEASE = "lease"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Times in seconds. A follower waits `election_s` up to twice that, at random, before it
+    canvasses; a lease is shorter than `election_s` by `drift`, which bounds how much faster one
+    node's monotonic clock may run than another's."""
+
+    node: str
+    nodes: tuple[str, ...]
+    reads: Reads = Reads.LOG
+    heartbeat_s: float = 0.1
+    election_s: float = 0.5
+    drift: float = 0.1
+    step_down_s: float = 1.0
+    resend_s: float = 0.25
+    retry_s: float = 0.4
+    request_timeout_s: float = 1.0
+    window: int = 8
+    batch_commands: int = 256
+    batch_bytes: int = 256 * 1024
+    message_bytes: int = 1024 * 1024
+    queue_limit: int = 10_000
+    snapshot_every: int = 0
+    volatile_s: float = 2.0
+    q1: int | None = None
+    q2: int | None = None

@@ -1,0 +1,249 @@
+"""Front: what clients speak to. Redis protocol, RESP2 and (after HELLO 3) RESP3."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol, cast
+
+from .resp import NIL, NIL3, OK, Parser, ProtocolError, array, bulk, error, integer, map_, simple
+from .statemachine import TRANSACTION_LIMIT, check, encode_args
+
+CONNECTIONS_LIMIT = 4096
+PIPELINE_LIMIT = 4096
+UNREAD_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class Backend(Protocol):
+    """What the front asks of the node behind it."""
+
+    def submit(self, cell: Cell, args: list[bytes]) -> None:
+        """Have a checked command executed; its reply goes to `cell.answer`."""
+
+    def info(self) -> list[tuple[str, str | int]]:
+        """Names and values that describe the node."""
+
+    def paxos(self, args: list[bytes], resp3: bool) -> bytes:
+        """Answer the command PAXOS."""
+
+
+class Cell:
+    """The place of one reply in its connection's order of replies."""
+
+    __slots__ = ("_connection", "name", "reply")
+
+    def __init__(self, connection: Connection, name: bytes) -> None:
+        self._connection = connection
+        self.name = name
+        self.reply: bytes | None = None
+
+    def answer(self, reply: bytes) -> None:
+        self.reply = reply
+        self._connection.write_ready()
+
+
+class Connection(asyncio.Protocol):
+    """One client. Malformed input ends this connection and nothing else."""
+
+    def __init__(self, backend: Backend, connections: set[Connection]) -> None:
+        self._backend = backend
+        self._connections = connections
+        self._parser = Parser()
+        self._cells: deque[Cell] = deque()
+        self._resp3 = False
+        self._closing = False
+        self._transaction: list[bytes] | None = None
+        self._transaction_bad = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._connections) >= CONNECTIONS_LIMIT:
+            self._transport.write(error("ERR max number of clients reached"))
+            self._transport.close()
+            return
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._transport = None
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            commands = self._parser.feed(data)
+        except ProtocolError as problem:
+            self._say(error(f"ERR Protocol error: {problem}"))
+            self._end()
+            return
+        for args in commands:
+            self._execute(args)
+            if self._closing:
+                break
+        if len(self._cells) > PIPELINE_LIMIT:
+            self._say(error(f"ERR more than {PIPELINE_LIMIT} commands without an answer"))
+            self._end()
+
+    def write_ready(self) -> None:
+        """Send the replies that are next in order."""
+        cells = self._cells
+        ready = []
+        while cells and cells[0].reply is not None:
+            cell = cells.popleft()
+            reply = cell.reply
+            assert reply is not None
+            ready.append(self._in_resp3(cell.name, reply) if self._resp3 else reply)
+        if ready and self._transport is not None:
+            self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+            if self._transport.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
+                self._transport.abort()
+
+    @staticmethod
+    def _in_resp3(name: bytes, reply: bytes) -> bytes:
+        if reply == NIL:
+            return NIL3
+        if name == b"SMEMBERS" and reply[:1] == b"*":
+            return b"~" + reply[1:]
+        return reply
+
+    def _say(self, reply: bytes, name: bytes = b"") -> None:
+        cell = Cell(self, name)
+        self._cells.append(cell)
+        cell.answer(reply)
+
+    def _end(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _execute(self, args: list[bytes]) -> None:
+        name = args[0] = args[0].upper()
+        if self._transaction is not None and name not in _IMMEDIATE:
+            self._queue(args)
+            return
+        own = _OWN.get(name)
+        if own is not None:
+            own(self, args)
+            return
+        problem = check(args)
+        if problem is not None:
+            self._say(problem)
+            return
+        self._submit(args)
+
+    def _submit(self, args: list[bytes]) -> None:
+        cell = Cell(self, args[0])
+        self._cells.append(cell)
+        self._backend.submit(cell, args)
+
+    # --- transactions ---
+
+    def _queue(self, args: list[bytes]) -> None:
+        assert self._transaction is not None
+        problem = check(args)
+        if problem is None and len(self._transaction) >= TRANSACTION_LIMIT:
+            problem = error(f"ERR more than {TRANSACTION_LIMIT} commands in a transaction")
+        if problem is not None:
+            self._transaction_bad = True
+            self._say(problem)
+            return
+        self._transaction.append(encode_args(args))
+        self._say(simple("QUEUED"))
+
+    def _multi(self, args: list[bytes]) -> None:
+        if self._transaction is not None:
+            self._say(error("ERR MULTI calls can not be nested"))
+            return
+        self._transaction, self._transaction_bad = [], False
+        self._say(OK)
+
+    def _exec(self, args: list[bytes]) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is None:
+            self._say(error("ERR EXEC without MULTI"))
+        elif self._transaction_bad:
+            self._say(error("EXECABORT Transaction discarded because of previous errors."))
+        elif not transaction:
+            self._say(array([]))
+        else:
+            self._submit([b"MULTI", *transaction])
+
+    def _discard(self, args: list[bytes]) -> None:
+        if self._transaction is None:
+            self._say(error("ERR DISCARD without MULTI"))
+            return
+        self._transaction = None
+        self._say(OK)
+
+    # --- commands that need no log ---
+
+    def _ping(self, args: list[bytes]) -> None:
+        self._say(bulk(args[1]) if len(args) > 1 else simple("PONG"))
+
+    def _echo(self, args: list[bytes]) -> None:
+        self._say(bulk(args[1]) if len(args) == 2 else error("ERR wrong number of arguments"))
+
+    def _hello(self, args: list[bytes]) -> None:
+        if len(args) > 1:
+            if args[1] not in (b"2", b"3"):
+                self._say(error("NOPROTO unsupported protocol version"))
+                return
+            self._resp3 = args[1] == b"3"
+        pairs = [
+            ("server", bulk(b"redis")),
+            ("version", bulk(b"7.0.0")),
+            ("proto", integer(3 if self._resp3 else 2)),
+            ("id", integer(id(self) & 0x7FFFFFFF)),
+            ("mode", bulk(b"standalone")),
+            ("role", bulk(b"master")),
+            ("modules", array([])),
+        ]
+        self._say(map_(pairs, self._resp3))
+
+    def _client(self, args: list[bytes]) -> None:
+        known = len(args) > 1 and args[1].upper() in (b"SETNAME", b"SETINFO", b"NO-EVICT")
+        self._say(OK if known else error("ERR unknown subcommand of CLIENT"))
+
+    def _config(self, args: list[bytes]) -> None:
+        known = len(args) > 1 and args[1].upper() == b"GET"
+        self._say(map_([], self._resp3) if known else error("ERR unknown subcommand of CONFIG"))
+
+    def _command(self, args: list[bytes]) -> None:
+        self._say(array([]))
+
+    def _select(self, args: list[bytes]) -> None:
+        self._say(OK if args[1:] == [b"0"] else error("ERR DB index is out of range"))
+
+    def _info(self, args: list[bytes]) -> None:
+        text = "".join(f"{name}:{value}\r\n" for name, value in self._backend.info())
+        self._say(bulk(f"# Server\r\nredis_version:7.0.0\r\n# Paxos\r\n{text}".encode()))
+
+    def _quit(self, args: list[bytes]) -> None:
+        self._say(OK)
+        self._end()
+
+    def _paxos(self, args: list[bytes]) -> None:
+        self._say(self._backend.paxos(args, self._resp3))
+
+
+_OWN = {
+    b"PING": Connection._ping,
+    b"ECHO": Connection._echo,
+    b"HELLO": Connection._hello,
+    b"CLIENT": Connection._client,
+    b"CONFIG": Connection._config,
+    b"COMMAND": Connection._command,
+    b"SELECT": Connection._select,
+    b"INFO": Connection._info,
+    b"QUIT": Connection._quit,
+    b"PAXOS": Connection._paxos,
+    b"MULTI": Connection._multi,
+    b"EXEC": Connection._exec,
+    b"DISCARD": Connection._discard,
+}
+_IMMEDIATE = frozenset({b"MULTI", b"EXEC", b"DISCARD", b"QUIT"})

@@ -1,0 +1,43 @@
+"""Learner: finds out what was chosen, by proposal {ballot, value} and never by value alone."""
+
+from __future__ import annotations
+
+
+class Learner:
+    """The chosen values. `log` holds slot -> value for (compacted, ...]; `chosen_upto` ends the
+    unbroken prefix of chosen slots; single slots beyond it may be known too."""
+
+    def __init__(self) -> None:
+        self.log: dict[int, bytes] = {}
+        self.compacted = 0
+        self.chosen_upto = 0
+
+    def learn(self, slot: int, value: bytes) -> None:
+        """The value is chosen in the slot. Learning twice does nothing."""
+        if slot > self.chosen_upto:
+            self.log.setdefault(slot, value)
+            while self.chosen_upto + 1 in self.log:
+                self.chosen_upto += 1
+
+    def is_chosen(self, slot: int) -> bool:
+        return slot <= self.chosen_upto or slot in self.log
+
+    def values(self, first: int, byte_limit: int) -> list[bytes]:
+        """Consecutive chosen values from slot `first` on, at least one where there is any."""
+        values: list[bytes] = []
+        size = 0
+        if first > self.compacted:
+            for slot in range(first, self.chosen_upto + 1):
+                value = self.log[slot]
+                size += len(value) + 16
+                if values and size > byte_limit:
+                    break
+                values.append(value)
+        return values
+
+    def compact(self, upto: int) -> None:
+        """Forget the values up to a slot that a snapshot covers."""
+        for slot in range(self.compacted + 1, upto + 1):
+            self.log.pop(slot, None)
+        self.compacted = max(self.compacted, upto)
+        self.chosen_upto = max(self.chosen_upto, upto)

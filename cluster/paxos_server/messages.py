@@ -1,0 +1,194 @@
+"""What nodes say to each other, and what a node writes down: the nouns of the protocol.
+
+Slots count from 1. A *value* is an encoded batch of commands (`encode_batch`); the empty value
+is the no-op. `chosen_upto` is the last slot of the unbroken prefix of slots that its sender
+knows to be chosen.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .ballot import Ballot
+
+NOOP = b""
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A client's command on its way through the log.
+
+    `origin` and `incarnation` name the node (and its life) that took the command from the
+    client, `seq` numbers the commands of that life, and every command of it below `ack` has
+    been answered, so that nobody will send it again: together, a client session.
+    """
+
+    origin: str
+    incarnation: int
+    seq: int
+    ack: int
+    args: list[bytes]
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of all that travels between nodes."""
+
+
+class Prepare(Message, frozen=True, array_like=True, tag="1a", gc=False):
+    """Phase 1a, over every slot from `from_slot` on."""
+
+    ballot: Ballot
+    from_slot: int
+
+
+class Promise(Message, frozen=True, array_like=True, tag="1b", gc=False):
+    """Phase 1b: highest accepted proposal of each open slot, and the chosen slots.
+
+    `chosen` holds (slot, value) from `from_slot` on as far as a message may carry;
+    what lies between and `chosen_upto` must be fetched by CatchUp.
+    """
+
+    ballot: Ballot
+    from_slot: int
+    accepted: list[tuple[int, Ballot, bytes]]
+    chosen: list[tuple[int, bytes]]
+    chosen_upto: int
+
+
+class Accept(Message, frozen=True, array_like=True, tag="2a", gc=False):
+    """Phase 2a for one slot; `chosen_upto` tells the acceptor's learner what was chosen."""
+
+    ballot: Ballot
+    slot: int
+    value: bytes
+    chosen_upto: int
+
+
+class Accepted(Message, frozen=True, array_like=True, tag="2b", gc=False):
+    """Phase 2b."""
+
+    ballot: Ballot
+    slot: int
+
+
+class Nack(Message, frozen=True, array_like=True, tag="no", gc=False):
+    """`ballot` came too late: `promised` has been promised meanwhile. `slot` is that of the
+    refused accept, 0 for a refused prepare or heartbeat."""
+
+    ballot: Ballot
+    promised: Ballot
+    slot: int
+
+
+class Heartbeat(Message, frozen=True, array_like=True, tag="hb", gc=False):
+    """The leader of `ballot` lives. `beat` numbers its heartbeats."""
+
+    ballot: Ballot
+    chosen_upto: int
+    beat: int
+
+
+class HeartbeatAck(Message, frozen=True, array_like=True, tag="ha", gc=False):
+    """The sender still follows `ballot`."""
+
+    ballot: Ballot
+    beat: int
+    chosen_upto: int
+
+
+class Canvass(Message, frozen=True, array_like=True, tag="cv", gc=False):
+    """Would you promise? Asked before Prepare, so that a node that merely cannot hear the
+    leader does not unseat it."""
+
+    ballot: Ballot
+
+
+class Support(Message, frozen=True, array_like=True, tag="sp", gc=False):
+    """I hear of no leader either. Binds to nothing."""
+
+    ballot: Ballot
+
+
+class CatchUp(Message, frozen=True, array_like=True, tag="cu", gc=False):
+    """Send me the chosen values from `from_slot` on."""
+
+    from_slot: int
+
+
+class Chosen(Message, frozen=True, array_like=True, tag="ch", gc=False):
+    """Chosen values of consecutive slots, beginning with `first_slot`."""
+
+    first_slot: int
+    values: list[bytes]
+    chosen_upto: int
+
+
+class Forward(Message, frozen=True, array_like=True, tag="fw", gc=False):
+    """Commands of the sender's clients, for the leader to propose."""
+
+    commands: list[Command]
+
+
+class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
+    """(seq, reply) of commands that the receiver forwarded in its life `incarnation`."""
+
+    incarnation: int
+    replies: list[tuple[int, bytes]]
+
+
+AnyMessage = (
+    Prepare | Promise | Accept | Accepted | Nack | Heartbeat | HeartbeatAck | Canvass | Support
+    | CatchUp | Chosen | Forward | Replies
+)
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of all that a node writes down."""
+
+
+class BootRecord(Record, frozen=True, array_like=True, tag="B", gc=False):
+    """The node begins its life `incarnation`."""
+
+    incarnation: int
+
+
+class PromiseRecord(Record, frozen=True, array_like=True, tag="P", gc=False):
+    ballot: Ballot
+
+
+class AcceptRecord(Record, frozen=True, array_like=True, tag="A", gc=False):
+    """Accepting raises the promise too."""
+
+    slot: int
+    ballot: Ballot
+    value: bytes
+
+
+class LearnRecord(Record, frozen=True, array_like=True, tag="L", gc=False):
+    """`value` was learnt to be chosen without having been accepted here."""
+
+    slot: int
+    value: bytes
+
+
+class ChosenRecord(Record, frozen=True, array_like=True, tag="C", gc=False):
+    """All slots up to `upto` are chosen: as learnt, or else as last accepted here."""
+
+    upto: int
+
+
+AnyRecord = BootRecord | PromiseRecord | AcceptRecord | LearnRecord | ChosenRecord
+
+encode = msgspec.msgpack.Encoder().encode
+decode_batch = msgspec.msgpack.Decoder(list[Command]).decode
+decode_messages = msgspec.msgpack.Decoder(list[AnyMessage]).decode
+decode_records = msgspec.msgpack.Decoder(list[AnyRecord]).decode
+
+
+def encode_batch(commands: list[Command]) -> bytes:
+    """The value that stands for these commands, in this order."""
+    return encode(commands) if commands else NOOP
+
+
+def batch_of(value: bytes) -> list[Command]:
+    """The inverse of `encode_batch`."""
+    return decode_batch(value) if value else []

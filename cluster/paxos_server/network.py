@@ -1,0 +1,224 @@
+"""PeerNetwork: messages to other nodes over TCP, one connection for each direction.
+
+The sender of messages opens the connection; messages flow one way on it, so that cutting one
+direction of a link cuts one direction. Nothing is promised: what cannot be sent is dropped.
+
+A frame is a 4-byte length and a msgpack list of messages; the first frame of a connection is
+the sender's name; an empty frame asks the receiver for one byte back. A connection on which no
+such byte came for `SILENCE_S` is given up and dialled anew, so that a link that packets were
+silently dropped on works again soon after it heals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from .messages import AnyMessage, decode_messages, encode
+
+_LENGTH = struct.Struct("<I")
+FRAME_LIMIT = 64 * 1024 * 1024
+QUEUE_LIMIT = 4096
+PING_S = 0.25
+SILENCE_S = 1.0
+DIAL_TIMEOUT_S = 0.25
+REDIAL_S = 0.1
+BUFFER_BYTES = 4 * 1024 * 1024
+
+Deliver = Callable[[str, list[AnyMessage]], None]
+
+
+class _Outgoing(asyncio.Protocol):
+    """The sending end of one connection."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self.heard_s = loop.time()
+        self.writable = True
+        self._loop = loop
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_s = self._loop.time()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+
+class _Link:
+    """Everything sent to one peer. Holds at most QUEUE_LIMIT messages, dropping the oldest."""
+
+    def __init__(self, own: str, host: str, port: int) -> None:
+        self._own = own
+        self._host = host
+        self._port = port
+        self._queue: deque[AnyMessage] = deque(maxlen=QUEUE_LIMIT)
+        self._protocol: _Outgoing | None = None
+        self._transport: asyncio.WriteTransport | None = None
+
+    def send(self, message: AnyMessage) -> None:
+        self._queue.append(message)
+
+    def flush(self) -> None:
+        """Hand the queued messages to the connection, if it can take them."""
+        if not self._queue or self._transport is None or self._protocol is None:
+            return
+        if not self._protocol.writable:
+            return
+        payload = encode(list(self._queue))
+        self._queue.clear()
+        self._transport.write(_LENGTH.pack(len(payload)) + payload)
+
+    async def run(self) -> None:
+        """Keep the connection up, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(DIAL_TIMEOUT_S):
+                    transport, protocol = await loop.create_connection(
+                        lambda: _Outgoing(loop), self._host, self._port
+                    )
+            except (OSError, TimeoutError):
+                await asyncio.sleep(REDIAL_S)
+                continue
+            _tune(transport.get_extra_info("socket"))
+            transport.set_write_buffer_limits(high=BUFFER_BYTES)
+            name = encode(self._own)
+            transport.write(_LENGTH.pack(len(name)) + name)
+            self._transport, self._protocol = transport, protocol
+            self.flush()
+            try:
+                await self._watch(transport, protocol)
+            finally:
+                self._transport = self._protocol = None
+                transport.abort()
+            await asyncio.sleep(REDIAL_S / 2)
+
+    async def _watch(self, transport: asyncio.WriteTransport, protocol: _Outgoing) -> None:
+        """Return when the connection is lost or silent."""
+        loop = asyncio.get_running_loop()
+        while not protocol.lost.done():
+            if protocol.writable:
+                transport.write(_LENGTH.pack(0))
+            await asyncio.wait([protocol.lost], timeout=PING_S)
+            self.flush()
+            if loop.time() - protocol.heard_s > SILENCE_S:
+                return
+
+
+class _Incoming(asyncio.Protocol):
+    """The receiving end of one connection."""
+
+    def __init__(
+        self, peers: frozenset[str], deliver: Deliver, connections: set[_Incoming]
+    ) -> None:
+        self._peers = peers
+        self._deliver = deliver
+        self._connections = connections
+        self._buffer = bytearray()
+        self._source: str | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        position = 0
+        try:
+            while len(buffer) - position >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(buffer, position)
+                if length > FRAME_LIMIT:
+                    raise msgspec.DecodeError("frame too large")
+                end = position + _LENGTH.size + length
+                if end > len(buffer):
+                    break
+                self._frame(bytes(buffer[position + _LENGTH.size : end]))
+                position = end
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            self.abort()  # not a node of ours: this connection ends, nothing else happens
+            return
+        del buffer[:position]
+
+    def _frame(self, payload: bytes) -> None:
+        if not payload:
+            if self._transport is not None:
+                self._transport.write(b".")
+        elif self._source is None:
+            name = msgspec.msgpack.decode(payload, type=str)
+            if name not in self._peers:
+                raise msgspec.ValidationError(f"unknown node {name!r}")
+            self._source = name
+        else:
+            self._deliver(self._source, decode_messages(payload))
+
+
+class PeerNetwork:
+    """The Network port. `peers`: node -> (host, port). `deliver(source, messages)` takes what
+    arrives."""
+
+    def __init__(self, node: str, peers: dict[str, tuple[str, int]], deliver: Deliver) -> None:
+        self._links = {peer: _Link(node, *address) for peer, address in peers.items()}
+        self._deliver = deliver
+        self._connections: set[_Incoming] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen and dial. Raises OSError when the port is taken."""
+        peers = frozenset(self._links)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Incoming(peers, self._deliver, self._connections), host, port,
+            reuse_address=True,
+        )  # fmt: skip
+        self._tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
+
+    def send(self, destination: str, message: AnyMessage) -> None:
+        link = self._links.get(destination)
+        if link is not None:
+            link.send(message)
+
+    def flush(self) -> None:
+        """Let leave what was sent since the last flush; messages to one node share a frame."""
+        for link in self._links.values():
+            link.flush()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+
+
+def _tune(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_S * 1000))

@@ -1,0 +1,155 @@
+"""Proposer: phase 1 over the open suffix of the log, then phase 2 slot by slot."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+
+from .ballot import ZERO, Ballot
+from .bugs import Bugs
+from .membership import Membership
+from .messages import NOOP, Accept, Command, Promise, encode_batch
+
+
+class Phase(StrEnum):
+    """What a proposer does at the moment."""
+
+    IDLE = "follower"
+    PREPARING = "candidate"
+    LEADING = "leader"
+
+
+class Proposal:
+    """A value proposed in a slot under the proposer's ballot, until it is chosen."""
+
+    __slots__ = ("acceptors", "commands", "sent_s", "value")
+
+    def __init__(self, value: bytes, commands: list[Command] | None, sent_s: float) -> None:
+        self.value = value
+        self.commands = commands
+        self.acceptors: set[str] = set()
+        self.sent_s = sent_s
+
+
+CommandId = tuple[str, int, int]
+
+
+class Proposer:
+    """One proposer. It owns every ballot (round, its node, its incarnation)."""
+
+    def __init__(self, node: str, incarnation: int, membership: Membership, bugs: Bugs) -> None:
+        self.node = node
+        self.incarnation = incarnation
+        self.membership = membership
+        self.phase = Phase.IDLE
+        self.ballot: Ballot = ZERO
+        self.highest_seen: Ballot = ZERO
+        self.from_slot = 0
+        self.promises: dict[str, Promise] = {}
+        self.open: dict[int, Proposal] = {}
+        self.next_slot = 1
+        self.own_first_slot = 0  # the no-op that opened this ballot
+        self.queue: deque[Command] = deque()
+        self.in_flight: set[CommandId] = set()
+        self._bugs = bugs
+
+    def saw(self, ballot: Ballot) -> None:
+        """Remember that a ballot exists, so that the next one of ours is higher."""
+        if ballot > self.highest_seen:
+            self.highest_seen = ballot
+
+    def prepare(self, from_slot: int) -> Ballot:
+        """Begin phase 1 with a ballot above all seen."""
+        self.step_down()
+        self.phase = Phase.PREPARING
+        self.ballot = Ballot(self.highest_seen.round + 1, self.node, self.incarnation)
+        self.saw(self.ballot)
+        self.from_slot = from_slot
+        return self.ballot
+
+    def promise(self, source: str, promise: Promise) -> bool:
+        """Count a promise; True when it completes the quorum."""
+        if self.phase is not Phase.PREPARING:
+            return False
+        if promise.ballot != self.ballot and not self._bugs.active("stale-promise"):
+            return False
+        self.promises[source] = promise
+        return self.membership.phase1(self.promises)
+
+    def adopt(self, chosen_upto: int) -> dict[int, bytes]:
+        """What the ballot must propose in the open slots above `chosen_upto`: in each the value
+        of the highest ballot that a promise reports, and no-ops where none is reported (P2c)."""
+        best: dict[int, tuple[Ballot, bytes]] = {}
+        for promise in self.promises.values():
+            for slot, ballot, value in promise.accepted:
+                if slot <= chosen_upto:
+                    continue
+                known = best.get(slot)
+                if known is None or (
+                    ballot > known[0] and not self._bugs.active("first-not-highest")
+                ):
+                    best[slot] = (ballot, value)
+        last = max(best, default=chosen_upto)
+        if self._bugs.active("ignore-accepted"):
+            best = {}
+        return {
+            slot: best[slot][1] if slot in best else NOOP
+            for slot in range(chosen_upto + 1, last + 1)
+        }
+
+    def lead(self, chosen_upto: int, values: dict[int, bytes], now_s: float) -> None:
+        """Begin phase 2: propose the adopted values again, then a no-op of this ballot's own."""
+        self.phase = Phase.LEADING
+        self.next_slot = chosen_upto + len(values) + 1
+        for slot, value in values.items():
+            self.open[slot] = Proposal(value, None, now_s)
+        self.own_first_slot = self.next_slot
+        self.open[self.next_slot] = Proposal(NOOP, [], now_s)
+        self.next_slot += 1
+
+    def enqueue(self, command: Command) -> None:
+        """Propose the command, unless it is under way already."""
+        identity = (command.origin, command.incarnation, command.seq)
+        if identity not in self.in_flight:
+            self.in_flight.add(identity)
+            self.queue.append(command)
+
+    def next_batch(self, commands_limit: int, bytes_limit: int, now_s: float) -> int:
+        """Open the next slot with as many queued commands as a slot may hold; give its number."""
+        commands: list[Command] = []
+        size = 0
+        queue = self.queue
+        while queue and len(commands) < commands_limit and size < bytes_limit:
+            command = queue.popleft()
+            size += sum(map(len, command.args))
+            commands.append(command)
+        slot = self.next_slot
+        self.open[slot] = Proposal(encode_batch(commands), commands, now_s)
+        self.next_slot = slot + 1
+        return slot
+
+    def accept_message(self, slot: int, chosen_upto: int) -> Accept:
+        return Accept(self.ballot, slot, self.open[slot].value, chosen_upto)
+
+    def accepted(self, source: str, ballot: Ballot, slot: int) -> Proposal | None:
+        """Count an acceptance of our proposal; the proposal when that makes it chosen."""
+        if self.phase is not Phase.LEADING:
+            return None
+        if ballot != self.ballot and not self._bugs.active("nack-as-ack"):
+            return None
+        proposal = self.open.get(slot)
+        if proposal is None:
+            return None
+        proposal.acceptors.add(source)
+        if not self.membership.phase2(proposal.acceptors):
+            return None
+        del self.open[slot]
+        return proposal
+
+    def step_down(self) -> None:
+        """Give up the ballot. What was proposed under it may still be chosen."""
+        self.phase = Phase.IDLE
+        self.promises = {}
+        self.open = {}
+        self.queue.clear()
+        self.in_flight.clear()

@@ -1,0 +1,61 @@
+"""Recovery: what a node remembers, rebuilt from the records it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .ballot import ZERO, Ballot
+from .messages import (
+    AcceptRecord,
+    AnyRecord,
+    BootRecord,
+    ChosenRecord,
+    LearnRecord,
+    PromiseRecord,
+)
+
+
+@dataclass
+class Remembered:
+    """`incarnation`: lives so far. `accepted`: the open slots. `chosen`: slots 1..chosen_upto."""
+
+    incarnation: int = 0
+    promised: Ballot = ZERO
+    accepted: dict[int, tuple[Ballot, bytes]] = field(default_factory=dict)
+    chosen: dict[int, bytes] = field(default_factory=dict)
+    chosen_upto: int = 0
+
+
+def remember(records: Iterable[AnyRecord]) -> Remembered:
+    """Replay records in the order in which they were written."""
+    memory = Remembered()
+    learnt: dict[int, bytes] = {}
+    for record in records:
+        match record:
+            case AcceptRecord(slot, ballot, value):
+                memory.promised = max(memory.promised, ballot)
+                known = memory.accepted.get(slot)
+                if slot > memory.chosen_upto and (known is None or known[0] <= ballot):
+                    memory.accepted[slot] = (ballot, value)
+            case PromiseRecord(ballot):
+                memory.promised = max(memory.promised, ballot)
+            case LearnRecord(slot, value):
+                learnt[slot] = value
+            case ChosenRecord(upto):
+                _choose(memory, learnt, upto)
+            case BootRecord(incarnation):
+                memory.incarnation = incarnation
+    return memory
+
+
+def _choose(memory: Remembered, learnt: dict[int, bytes], upto: int) -> None:
+    for slot in range(memory.chosen_upto + 1, upto + 1):
+        accepted = memory.accepted.pop(slot, None)
+        value = learnt.pop(slot, None)
+        if value is None:
+            if accepted is None:
+                break  # the record of what was chosen is lost (bug volatile-accept): learn anew
+            value = accepted[1]
+        memory.chosen[slot] = value
+        memory.chosen_upto = slot

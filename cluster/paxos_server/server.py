@@ -1,0 +1,225 @@
+"""Server: one node as a process. Drives the replica with real sockets, clocks and files."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .bugs import Bugs
+from .config import Config
+from .disk import LocalDisk
+from .front import Cell, Connection
+from .messages import AnyMessage, BootRecord
+from .network import PeerNetwork
+from .ports import SystemClock
+from .proposer import Phase
+from .recovery import remember
+from .replica import Output, Replica
+from .resp import NIL, array, bulk, error, integer, map_
+from .wal import Wal
+
+TICK_S = 0.02
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line said."""
+
+    config: Config
+    listen: Address
+    peer_listen: Address
+    peers: dict[str, Address]
+    data: Path
+    bugs: Bugs
+    trace: bool = False
+
+
+class Server:
+    """One life of one node: from opening the disk to the end of the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OSError."""
+        self._settings = settings
+        self._disk = LocalDisk(settings.data)
+        self._wal = Wal(self._disk)
+        memory = remember(self._wal.open())
+        if self._wal.torn_bytes:
+            log(f"cut a torn tail of {self._wal.torn_bytes} bytes off the log")
+        memory.incarnation += 1
+        self._wal.append([BootRecord(memory.incarnation)])
+        self._wal.flush()
+        self._clock = SystemClock()
+        self.replica = Replica(
+            settings.config, memory, self._clock, random.Random(), settings.bugs
+        )
+        self._network = PeerNetwork(settings.config.node, settings.peers, self._receive)
+        self._connections: set[Connection] = set()
+        self._cells: dict[int, Cell] = {}
+        self._next_request = 1
+        self._turn_due = False
+        self._role = Phase.IDLE
+        self._failed: asyncio.Future[str] | None = None
+
+    async def run(self, stop: asyncio.Event) -> str | None:
+        """Serve until `stop` is set, or the disk fails: then the reason. Raises OSError for a
+        port that is taken."""
+        loop = self._loop = asyncio.get_running_loop()
+        self._failed = loop.create_future()
+        await self._network.start(*self._settings.peer_listen)
+        clients = await loop.create_server(
+            lambda: Connection(self, self._connections), *self._settings.listen,
+            reuse_address=True, backlog=1024,
+        )  # fmt: skip
+        log(
+            f"node {self.replica.node} incarnation {self.replica.incarnation} serves clients on"
+            f" {_text(self._settings.listen)}, peers on {_text(self._settings.peer_listen)};"
+            f" {self.replica.applied} slots recovered"
+        )
+        self._tick()
+        stopped = asyncio.create_task(stop.wait())
+        futures: list[asyncio.Future[Any]] = [stopped, self._failed]
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        clients.close()
+        for connection in list(self._connections):
+            connection.close()
+        await self._network.stop()
+        if self._failed.done():
+            return self._failed.result()
+        self._wal.flush()
+        self._disk.close()
+        return None
+
+    # --- events in ---
+
+    def _tick(self) -> None:
+        self._loop.call_later(TICK_S, self._tick)
+        self.replica.tick()
+        self._schedule()
+
+    def _receive(self, source: str, messages: list[AnyMessage]) -> None:
+        receive = self.replica.receive
+        for message in messages:
+            receive(source, message)
+        self._schedule()
+
+    def submit(self, cell: Cell, args: list[bytes]) -> None:
+        number = self._next_request
+        self._next_request += 1
+        self._cells[number] = cell
+        self.replica.request(number, args)
+        self._schedule()
+
+    # --- output ---
+
+    def _schedule(self) -> None:
+        """Take the output once all input that is there has been taken in."""
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Send, answer and persist until nothing is left to do."""
+        self._turn_due = False
+        replica = self.replica
+        out = replica.take()
+        while True:
+            self._emit(out)
+            if not out.sync:
+                break
+            try:
+                self._wal.flush()
+            except OSError as problem:
+                self._fail(f"the log cannot be made durable: {problem}")
+                return
+            replica.durable(out.lsn)
+            out = replica.take()
+        if replica.proposer.phase is not self._role:
+            self._role = replica.proposer.phase
+            log(f"now {self._role} with ballot {replica.proposer.ballot}")
+
+    def _emit(self, out: Output) -> None:
+        if out.messages:
+            send = self._network.send
+            for destination, message in out.messages:
+                send(destination, message)
+            self._network.flush()
+        if out.records:
+            self._wal.append(out.records)
+        for number, reply in out.replies:
+            self._cells.pop(number).answer(reply)
+
+    def _fail(self, reason: str) -> None:
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(reason)
+
+    # --- questions about the node ---
+
+    def info(self) -> list[tuple[str, str | int]]:
+        replica = self.replica
+        return [
+            ("node", replica.node),
+            ("incarnation", replica.incarnation),
+            ("engine", "multi"),
+            ("role", str(replica.proposer.phase)),
+            ("leader", replica.leader.node if replica.leader else ""),
+            ("ballot", str(replica.acceptor.promised)),
+            ("chosen_upto", replica.learner.chosen_upto),
+            ("applied", replica.applied),
+            ("reads", str(replica.config.reads)),
+            ("bugs", ",".join(sorted(replica.bugs.names))),
+            ("clients", len(self._connections)),
+            ("waiting", len(replica.gateway.waiting)),
+            ("keys", len(replica.state.data)),
+        ]
+
+    def paxos(self, args: list[bytes], resp3: bool) -> bytes:
+        """PAXOS STATUS: a map. LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
+        ns. DUMP: [slot, ballot or nil if chosen, value] for the last 1,000 slots."""
+        what = args[1].upper() if len(args) > 1 else b""
+        replica = self.replica
+        if what == b"STATUS":
+            return map_(
+                [
+                    (name, integer(v) if isinstance(v, int) else bulk(v.encode()))
+                    for name, v in self.info()
+                ],
+                resp3,
+            )
+        if what == b"LEADER":
+            leading = replica.proposer.phase is Phase.LEADING
+            leader = replica.leader
+            return array([bulk(leader.node.encode()) if leader else NIL, integer(int(leading))])
+        if what == b"CLOCK":
+            return integer(time.time_ns())
+        if what == b"DUMP":
+            return self._dump()
+        return error("ERR PAXOS STATUS | LEADER | CLOCK | DUMP")
+
+    def _dump(self) -> bytes:
+        replica = self.replica
+        rows = []
+        first = max(replica.learner.compacted, replica.learner.chosen_upto - 1000) + 1
+        for slot in range(first, replica.learner.chosen_upto + 1):
+            rows.append(array([integer(slot), NIL, bulk(replica.learner.log[slot])]))
+        for slot, (ballot, value) in sorted(replica.acceptor.accepted.items()):
+            rows.append(array([integer(slot), bulk(str(ballot).encode()), bulk(value)]))
+        return array(rows)
+
+
+def log(text: str) -> None:
+    """One line on stderr, with the wall clock in UTC."""
+    stamp = time.strftime("%H:%M:%S", time.gmtime())
+    sys.stderr.write(f"{stamp} {text}\n")
+    sys.stderr.flush()
+
+
+def _text(address: Address) -> str:
+    return f"{address[0]}:{address[1]}"

@@ -1,0 +1,134 @@
+"""Write-ahead log: records in checksummed chunks, in segments; one chunk a sync (group commit).
+
+A chunk is `header | payload | footer`: header = magic, chunk number, payload length, CRC-32 of
+number, length and payload; footer = magic, chunk number. Chunk n+1 is written only after chunk
+n is durable. Therefore a damaged chunk with anything of a later chunk behind it is *corruption*
+(promises and accepts may be lost: the node must not vote, and refuses to start), while a
+damaged chunk at the very end is the *torn tail* of a sync that never returned: nothing in it
+was ever acknowledged, and it is cut off. A last chunk whose footer is whole but whose checksum
+is wrong might be either; refusing is the safe answer.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from .messages import AnyRecord, decode_records, encode
+from .ports import Disk
+
+_HEADER = struct.Struct("<4sQII")
+_FOOTER = struct.Struct("<4sQ")
+_MAGIC = b"PXC1"
+_END = b"PXE1"
+_NUMBERS = struct.Struct("<QI")
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+class CorruptLog(Exception):
+    """The log is damaged where it had been durable."""
+
+
+class Wal:
+    """Records appended are held here, in user space, until `flush`: what a process has not
+    flushed when it is killed is lost, as if the power had failed."""
+
+    def __init__(self, disk: Disk, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._disk = disk
+        self._segment_bytes = segment_bytes
+        self._pending: list[AnyRecord] = []
+        self._segment = 1
+        self._segment_size = 0
+        self._chunk = 0
+        self.torn_bytes = 0
+
+    def open(self) -> list[AnyRecord]:
+        """All durable records, oldest first; cuts off a torn tail. Raises CorruptLog."""
+        records: list[AnyRecord] = []
+        names = [name for name in self._disk.names() if name.startswith("wal-")]
+        for name in names:
+            data = self._disk.read(name)
+            end = self._read_segment(name, data, records, last=name == names[-1])
+            if end < len(data):
+                self.torn_bytes = len(data) - end
+                self._disk.truncate(name, end)
+            self._segment = int(name[4:14])
+            self._segment_size = end
+        return records
+
+    def append(self, records: list[AnyRecord]) -> None:
+        """Keep records for the next flush."""
+        self._pending += records
+
+    def flush(self) -> None:
+        """Write and sync all pending records as one chunk. Raises OSError."""
+        if not self._pending:
+            return
+        payload = encode(self._pending)
+        self._pending = []
+        self._chunk += 1
+        if self._segment_size >= self._segment_bytes:
+            self._segment += 1
+            self._segment_size = 0
+        data = _chunk(self._chunk, payload)
+        self._segment_size += len(data)
+        self._disk.append(_name(self._segment), data)
+
+    def _read_segment(self, name: str, data: bytes, records: list[AnyRecord], last: bool) -> int:
+        """Parse chunks; where a torn tail begins, or the end of the data."""
+        position = 0
+        while position < len(data):
+            payload = _payload(data, position, self._chunk + 1)
+            if payload is None:
+                if not last or _later_chunk(data, position, self._chunk + 1):
+                    raise CorruptLog(
+                        f"{name} is corrupt at byte {position} (chunk {self._chunk + 1}),"
+                        " before records that had been synced"
+                    )
+                return position
+            records += decode_records(payload)
+            self._chunk += 1
+            position += _HEADER.size + len(payload) + _FOOTER.size
+        return position
+
+
+def _name(segment: int) -> str:
+    return f"wal-{segment:010d}"
+
+
+def _chunk(number: int, payload: bytes) -> bytes:
+    crc = zlib.crc32(payload, zlib.crc32(_NUMBERS.pack(number, len(payload))))
+    header = _HEADER.pack(_MAGIC, number, len(payload), crc)
+    return b"".join((header, payload, _FOOTER.pack(_END, number)))
+
+
+def _payload(data: bytes, position: int, number: int | None) -> bytes | None:
+    """The payload of the intact chunk at `position`, of this number if one is given."""
+    start = position + _HEADER.size
+    if start > len(data):
+        return None
+    magic, found, length, crc = _HEADER.unpack_from(data, position)
+    end = start + length
+    if magic != _MAGIC or end + _FOOTER.size > len(data) or number not in (None, found):
+        return None
+    payload = data[start:end]
+    if zlib.crc32(payload, zlib.crc32(_NUMBERS.pack(found, length))) != crc:
+        return None
+    if data[end : end + _FOOTER.size] != _FOOTER.pack(_END, found):
+        return None
+    return payload
+
+
+def _later_chunk(data: bytes, position: int, number: int) -> bool:
+    """Is there proof behind `position` that chunk `number` had been synced: an intact chunk,
+    or an intact footer at the end?"""
+    if len(data) - position >= _FOOTER.size:
+        magic, found = _FOOTER.unpack_from(data, len(data) - _FOOTER.size)
+        if magic == _END and found >= number:
+            return True
+    candidate = data.find(_MAGIC, position + 1)
+    while candidate >= 0:
+        if _payload(data, candidate, None) is not None:
+            return True
+        candidate = data.find(_MAGIC, candidate + 1)
+    return False
