@@ -47,7 +47,7 @@ _DRIFT_STEP_S = 0.2
 _TOLERANCE_S = 0.4  # of measuring a running process's clock from outside
 # $1 control file, $2 token, then pairs: offset, seconds. Ends when the token is gone. The file
 # is replaced by rename: libfaketime must never read half an offset.
-_WALK = """f=$1 t=$2; shift 2; : > "$t"
+WALK = """f=$1 t=$2; shift 2; : > "$t"
 while [ $# -ge 2 ] && [ -e "$t" ]; do
   printf %s "$1" > "$t.next" && mv -f "$t.next" "$f"; sleep "$2"; shift 2
 done
@@ -159,7 +159,7 @@ class ClockAction:
             argv += [f"{offset:+.3f}", f"{seconds:.3f}"]
         limit_s = sum(seconds for _, seconds in self._skew.steps) * 1.5 + 10.0
         for node, file in self._files.items():
-            walk = ["sh", "-c", _WALK, "sh", file, token(file, self._fault_id), *argv]
+            walk = ["sh", "-c", WALK, "sh", file, token(file, self._fault_id), *argv]
             run = self._cluster.remote(node).run(walk, timeout_s=limit_s)
             self._walks.append(asyncio.ensure_future(run))
         # A walk that cannot even begin (no such directory, no shell) fails at once.
