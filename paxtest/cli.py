@@ -6,12 +6,14 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from paxtest._version import __version__
 from paxtest.errors import PaxtestError, UsageError
 from paxtest.verdict import EXIT_CRASH, EXIT_USAGE
+
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     name="paxtest",
@@ -64,13 +66,14 @@ def main() -> None:
     """
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
+    except TyperException as error:
+        show = getattr(error, "show", None)  # usage line, hint and message, where it has them
+        if show is not None:
+            show()
+        else:
+            print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(EXIT_USAGE)
-    except click.Abort:
+    except typer.Abort:
         print("aborted", file=sys.stderr)
         sys.exit(EXIT_CRASH)
     except PaxtestError as error:
@@ -82,9 +85,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone (`| head`); nothing went wrong
         sys.exit(0)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_CRASH)
     except Exception:
         traceback.print_exc()
         print(
@@ -93,4 +93,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(EXIT_CRASH)
+    if code == _INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+        code = EXIT_CRASH
     sys.exit(code if isinstance(code, int) else 0)

@@ -22,7 +22,7 @@ PEER_PORT = 7380
 QUESTION_TIMEOUT_S = 1.0
 FAKETIME_LIBRARIES = (
     "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
-    "/usr/local/lib/faketime/libfaketimeMT.so.1; do [ -e $f ] && echo $f && exit; done; true"
+    "/opt/paxtest/libfaketime.so.1; do [ -e $f ] && echo $f && exit; done; true"
 )
 OPTIONS = ("bugs", "reads", "snapshot_every", "data", "trace", "arguments")
 
