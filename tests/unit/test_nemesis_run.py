@@ -338,11 +338,12 @@ async def test_a_new_skew_outlives_the_walk_of_the_one_before(tmp_path: Path) ->
     leave the next skew alone.
     """
     file = str(tmp_path / "faketime")
+    (tmp_path / "faketime").write_text("+0")
 
     async def walk(fault_id: int, offset: str, seconds: str) -> asyncio.subprocess.Process:
         argv = ["sh", "-c", WALK, "sh", file, token(file, fault_id), offset, seconds]
         process = await asyncio.create_subprocess_exec(*argv)
-        while not (os.path.exists(file) and held() == offset):  # noqa: ASYNC110
+        while held() != offset:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         return process
 
