@@ -44,7 +44,7 @@ pub enum Value {
 }
 
 /// The table of interned values; entry 0 is nil.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Values {
     table: Vec<Value>,
     ids: HashMap<Value, ValueId>,

@@ -63,9 +63,9 @@ pub fn split(history: &History, per_key: bool) -> Vec<(ValueId, Vec<u32>)> {
 /// Err where an operation is not one that the data type knows, in words for the user.
 pub fn validate(history: &History, spec: &Spec) -> Result<(), String> {
     for f in &history.functions {
-        if !spec.functions.contains(&f.as_str()) && history.ops.iter().any(|o| {
-            history.functions[o.f as usize] == *f
-        }) {
+        if !spec.functions.contains(&f.as_str())
+            && history.ops.iter().any(|o| history.functions[o.f as usize] == *f)
+        {
             return Err(format!(
                 "model {} has no function {f:?}; it has {}",
                 spec.name,
@@ -141,7 +141,8 @@ pub fn check(history: &History, spec: &Spec, settings: &Settings) -> Vec<Partiti
         let mut guard = state.lock().unwrap();
         let mut stop: Option<Instant> = None;
         while guard.0 > 0 {
-            if settings.cancel.load(Ordering::Relaxed) || stop.is_some_and(|s| Instant::now() >= s) {
+            if settings.cancel.load(Ordering::Relaxed) || stop.is_some_and(|s| Instant::now() >= s)
+            {
                 cancel.store(true, Ordering::Relaxed);
             }
             if guard.1 && stop.is_none() {
@@ -163,14 +164,8 @@ fn check_partition(
 ) -> Partition {
     let started = Instant::now();
     let (algorithm, answer) = decide(history, part, spec, settings, budget);
-    let mut result = Partition {
-        key,
-        operations: part.len(),
-        algorithm,
-        answer,
-        minimal: false,
-        seconds: 0.0,
-    };
+    let mut result =
+        Partition { key, operations: part.len(), algorithm, answer, minimal: false, seconds: 0.0 };
     result.seconds = started.elapsed().as_secs_f64();
     result
 }
@@ -193,9 +188,7 @@ fn decide(
         }
     }
     match skipped {
-        Some((name, why)) if settings.algorithm != "auto" => {
-            (name, Answer::NotApplicable { why })
-        }
+        Some((name, why)) if settings.algorithm != "auto" => (name, Answer::NotApplicable { why }),
         _ => {
             let model: Box<dyn Model> = (spec.model)(history, part, &settings.options);
             ("search", search::check(history, part, model.as_ref(), budget))

@@ -131,14 +131,14 @@ fn report<'py>(
     started: Instant,
 ) -> PyResult<Bound<'py, PyDict>> {
     let verdicts: Vec<_> = parts.iter().map(|p| verdict(&p.answer)).collect();
-    let worst = ["invalid", "unknown"].into_iter().find(|v| verdicts.contains(v)).unwrap_or("valid");
+    let worst =
+        ["invalid", "unknown"].into_iter().find(|v| verdicts.contains(v)).unwrap_or("valid");
     let d = PyDict::new(py);
     d.set_item("verdict", worst)?;
     d.set_item("model", model)?;
     let algorithms = PyDict::new(py);
     for p in parts {
-        let before: u64 =
-            algorithms.get_item(p.algorithm)?.map_or(Ok(0), |n| n.extract())?;
+        let before: u64 = algorithms.get_item(p.algorithm)?.map_or(Ok(0), |n| n.extract())?;
         algorithms.set_item(p.algorithm, before + 1)?;
     }
     d.set_item("algorithms", algorithms)?;

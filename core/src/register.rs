@@ -85,8 +85,7 @@ impl<'a> Reader<'a> {
                 _ => 3,
             })
             .collect();
-        let nil_is_unknown =
-            matches!(options.initial, Initial::Value(v) if v != ValueId::NIL);
+        let nil_is_unknown = matches!(options.initial, Initial::Value(v) if v != ValueId::NIL);
         Reader { history, kinds, nil_is_unknown }
     }
 
@@ -179,9 +178,10 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
 /// when events are cut off the end.
 fn earliest(history: &History, part: &[u32], options: &Options, core: &[u32]) -> u32 {
     let ops = &history.ops;
-    let bound = core.iter().map(|&i| ops[i as usize]).fold(0, |m, o| {
-        m.max(o.inv).max(if o.ret == OPEN { 0 } else { o.ret })
-    });
+    let bound = core
+        .iter()
+        .map(|&i| ops[i as usize])
+        .fold(0, |m, o| m.max(o.inv).max(if o.ret == OPEN { 0 } else { o.ret }));
     let mut rets: Vec<u32> =
         part.iter().map(|&i| ops[i as usize].ret).filter(|&r| r <= bound).collect();
     rets.sort_unstable();
@@ -251,11 +251,17 @@ impl Zones<'_> {
         }
         // The value that each operation reads or writes.
         let mut about: Vec<u32> = vec![NONE; self.part.len()];
+        // Operations that happened and tell nothing: anywhere in the witness.
+        let mut free: Vec<u32> = Vec::new();
         for (k, &op) in self.part.iter().enumerate() {
             let o = &self.history.ops[op as usize];
             let ret = self.ret(op);
             match reader.act(o) {
-                Act::Nothing => {}
+                Act::Nothing => {
+                    if o.outcome == Outcome::Ok && ret != OPEN {
+                        free.push(op);
+                    }
+                }
                 Act::Read(v) => {
                     if ret == OPEN {
                         continue;
@@ -300,7 +306,10 @@ impl Zones<'_> {
             return invalid;
         }
         match self.order(&vals, &mut blocks) {
-            Ok(roots) => Verdict::Valid(self.witness(&vals, &about, &roots)),
+            Ok(roots) => {
+                let order = self.witness(&vals, &about, &roots);
+                Verdict::Valid(insert_free(&self.history.ops, order, &free))
+            }
             Err(invalid) => invalid,
         }
     }
@@ -330,7 +339,8 @@ impl Zones<'_> {
             let val = vals[i as usize];
             if val.writer == NONE {
                 // Either a read saw it, or the cas that put `next` in its place did.
-                let seer = if val.reads > 0 { val.first_read } else { vals[val.next as usize].writer };
+                let seer =
+                    if val.reads > 0 { val.first_read } else { vals[val.next as usize].writer };
                 let mut core = Vec::new();
                 if val.reads > 0 {
                     core.push(val.first_read);
@@ -500,7 +510,7 @@ impl Zones<'_> {
     /// left: whatever comes before some X, A does too (or is X). So every X with s(X) <= f(A)
     /// is free; if there is none A itself is, unless some B has f(B) < s(A), and since
     /// s(B) > f(A) these two must each come first.
-    fn order(&self, vals: &[Val], blocks: &mut Vec<Block>) -> Result<Vec<u32>, Verdict> {
+    fn order(&self, vals: &[Val], blocks: &mut [Block]) -> Result<Vec<u32>, Verdict> {
         blocks.sort_unstable_by_key(|b| b.f);
         let mut by_s: Vec<u32> = (0..blocks.len() as u32).collect();
         by_s.sort_unstable_by_key(|&i| blocks[i as usize].s);
@@ -544,6 +554,9 @@ impl Zones<'_> {
                 let val = &vals[i as usize];
                 if val.writer != INIT {
                     writers.push(val.writer);
+                    if val.writer == block.s_op {
+                        self.proof(vals, i, &mut writers);
+                    }
                 }
                 pending.retain(|&o| o != val.writer && o != val.first_read && o != val.last_read);
                 i = val.next;
@@ -585,6 +598,31 @@ impl Zones<'_> {
         }
         order
     }
+}
+
+/// Puts operations that are legal anywhere into an order where real time allows: right after
+/// the last one that completed before they began. `free` comes in order of invocation.
+fn insert_free(ops: &[Operation], order: Vec<u32>, free: &[u32]) -> Vec<u32> {
+    if free.is_empty() {
+        return order;
+    }
+    let mut by_ret: Vec<(u32, u32)> =
+        order.iter().enumerate().map(|(i, &op)| (ops[op as usize].ret, i as u32)).collect();
+    by_ret.sort_unstable();
+    let mut all = Vec::with_capacity(order.len() + free.len());
+    let (mut seen, mut copied) = (0, 0);
+    let mut after = 0; // length of the part of `order` that must come before
+    for &op in free {
+        while seen < by_ret.len() && by_ret[seen].0 < ops[op as usize].inv {
+            after = after.max(by_ret[seen].1 as usize + 1);
+            seen += 1;
+        }
+        all.extend(&order[copied..after]);
+        copied = after;
+        all.push(op);
+    }
+    all.extend(&order[copied..]);
+    all
 }
 
 fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdict {

@@ -44,8 +44,7 @@ impl<'a> Space<'a> {
     }
 
     pub fn initial(&mut self) -> Vec<u32> {
-        let mut ids: Vec<u32> =
-            self.model.initial().into_iter().map(|s| self.intern(s)).collect();
+        let mut ids: Vec<u32> = self.model.initial().into_iter().map(|s| self.intern(s)).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

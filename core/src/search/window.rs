@@ -142,11 +142,7 @@ impl<'a, const W: usize> Window<'a, W> {
     }
 
     pub fn end(&mut self, op: u32, budget: &Budget) -> Step {
-        let r = self
-            .open
-            .iter()
-            .find(|&i| self.slots[i].op == op)
-            .expect("only what began ends");
+        let r = self.open.iter().find(|&i| self.slots[i].op == op).expect("only what began ends");
         let mut next = Set::new();
         let mut seen = Set::new();
         let mut stack = Vec::new();
@@ -155,7 +151,7 @@ impl<'a, const W: usize> Window<'a, W> {
         }
         while let Some(c) = stack.pop() {
             self.steps += 1;
-            if self.steps % 1024 == 0 {
+            if self.steps.is_multiple_of(1024) {
                 if budget.expired() {
                     return Step::Exhausted(Limit::Time);
                 }
@@ -278,12 +274,8 @@ impl<'a, const W: usize> Window<'a, W> {
                         self.links.len() as u32 - 1
                     });
                     let link = self.link(l, follower.op);
-                    let c = Config {
-                        state: target,
-                        link,
-                        done: c.done.with(k),
-                        used: c.used.with(u),
-                    };
+                    let c =
+                        Config { state: target, link, done: c.done.with(k), used: c.used.with(u) };
                     self.push(c, r, next, seen, stack);
                 }
             }
@@ -295,12 +287,8 @@ impl<'a, const W: usize> Window<'a, W> {
                 let mut needed = false;
                 for j in 0..self.space.count(then) {
                     let target = self.space.target(then, j);
-                    needed |= match self.without(
-                        c.state,
-                        slot.class,
-                        self.unknown[v].class,
-                        target,
-                    ) {
+                    needed |= match self.without(c.state, slot.class, self.unknown[v].class, target)
+                    {
                         None => true,
                         Some(Without::Swapped) => u < v,
                         Some(Without::Dropped) => false,

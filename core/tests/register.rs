@@ -1,0 +1,163 @@
+//! The register's zone algorithm and the search against brute force.
+//!
+//! A million histories: HISTORIES=1000000 cargo test --release --no-default-features --test
+//! register -- --nocapture
+
+mod support;
+
+use std::sync::atomic::AtomicBool;
+
+use _core::history::{History, Outcome, ValueId};
+use _core::model::Model;
+use _core::registry::{Initial, Options, Spec};
+use _core::{register, search};
+use support::{budget, int, judge, list, many, record, show, Draw, Random};
+
+const READ: u16 = 0;
+const WRITE: u16 = 1;
+const CAS: u16 = 2;
+
+/// A history of a register that mostly does what it should. `distinct`: no value twice.
+fn history(random: &mut Random, distinct: bool, cas: bool, initial: ValueId) -> History {
+    let mut h = History {
+        functions: vec!["read".into(), "write".into(), "cas".into()],
+        processes: (0..6).map(|p| p.to_string()).collect(),
+        ..History::default()
+    };
+    let operations = 2 + random.below(11) as usize;
+    let processes = 1 + random.below(6) as usize;
+    let unknown = [0, 0, 10, 30, 60][random.below(5) as usize];
+    let values = 1 + random.below(4);
+    let mut fresh = 10;
+    let mut recent: Vec<ValueId> = vec![initial];
+    // Values already taken away, when they ought to be distinct.
+    let pick = move |random: &mut Random, recent: &mut Vec<ValueId>| {
+        let value = if distinct {
+            fresh += 1;
+            int(fresh)
+        } else {
+            int(1 + random.below(values) as i64)
+        };
+        recent.push(value);
+        value
+    };
+    let mut pick = pick;
+    let mut draw =
+        |random: &mut Random, h: &mut History| match random.below(if cas { 4 } else { 2 }) {
+            0 => Draw { f: READ, arg: ValueId::NIL },
+            1 => Draw { f: WRITE, arg: pick(random, &mut recent) },
+            _ => {
+                let from =
+                    recent[recent.len() - 1 - random.below(recent.len().min(3) as u64) as usize];
+                let to = pick(random, &mut recent);
+                Draw { f: CAS, arg: list(h, &[from, to]) }
+            }
+        };
+    let mut state = initial;
+    let mut before = initial;
+    // A stale replica, a lost write, a cas that does not compare: some histories are wrong.
+    let wrong = if random.chance(50) { random.below(25) } else { 0 };
+    let sees = random.chance(30);
+    let mut apply = |random: &mut Random, h: &mut History, f: u16, arg: ValueId| match f {
+        READ => Ok(if random.chance(wrong) { before } else { state }),
+        WRITE => {
+            if !random.chance(wrong) {
+                before = state;
+                state = arg;
+            }
+            Ok(ValueId::NIL)
+        }
+        _ => {
+            let (from, to) = match h.values.list(arg) {
+                Some([from, to]) => (*from, *to),
+                _ => unreachable!(),
+            };
+            if state == from || random.chance(wrong) {
+                before = state;
+                state = to;
+                Ok(ValueId::NIL)
+            } else {
+                Err(if sees { state } else { ValueId::NIL })
+            }
+        }
+    };
+    record(random, &mut h, operations, processes, unknown, &mut draw, &mut apply);
+    if initial != ValueId::NIL {
+        for op in &mut h.ops {
+            if op.f == READ && random.chance(10) {
+                op.out = ValueId::NIL; // tells nothing
+            }
+        }
+    }
+    if random.chance(30) {
+        // Somebody read what nobody should have.
+        let n = random.below(h.ops.len() as u64) as usize;
+        let out = int(random.below(14) as i64);
+        let op = &mut h.ops[n];
+        if op.f == READ && op.outcome == Outcome::Ok {
+            op.out = out;
+        }
+    }
+    h
+}
+
+fn compare(seed: u64, distinct: bool, spec: &'static Spec) -> (bool, bool) {
+    let random = &mut Random::new(seed);
+    let nil = random.chance(60);
+    let initial = if nil { ValueId::NIL } else { int(0) };
+    let mut options = Options::default();
+    if !nil {
+        options.initial = Initial::Value(initial);
+    }
+    let h = history(random, distinct, spec.functions.len() > 2, initial);
+    if random.chance(10) {
+        options.initial = Initial::Any;
+    }
+    let part: Vec<u32> = (0..h.ops.len() as u32).collect();
+    let model = |h: &History, p: &[u32]| -> Box<dyn Model> { (spec.model)(h, p, &options) };
+    let cancel = AtomicBool::new(false);
+    let zones = register::check(&h, &part, &options, &budget(&cancel));
+    let fast = judge(&h, &part, &model, &zones, &format!("zones, seed {seed}"));
+    let m = model(&h, &part);
+    let searched = search::check(&h, &part, m.as_ref(), &budget(&cancel));
+    let slow = judge(&h, &part, &model, &searched, &format!("search, seed {seed}")).unwrap();
+    if let Some(fast) = fast {
+        assert_eq!(fast, slow, "seed {seed}\n{}", show(&h, &part));
+    }
+    (slow, fast.is_some())
+}
+
+fn run(distinct: bool, spec: &'static Spec) {
+    let (mut valid, mut covered) = (0, 0);
+    let all = many(2_000, |seed| {
+        let (v, c) = compare(seed, distinct, spec);
+        valid += u64::from(v);
+        covered += u64::from(c);
+    });
+    println!(
+        "{} distinct={distinct}: {all} histories, {valid} valid, {covered} decided by zones",
+        spec.name
+    );
+    assert!(valid > all / 10 && valid < all * 95 / 100, "{valid} of {all} are valid");
+    assert!(!distinct || covered > all * 8 / 10);
+}
+
+#[test]
+fn register_distinct() {
+    run(true, &register::REGISTER);
+}
+
+#[test]
+fn register_repeated() {
+    run(false, &register::REGISTER);
+}
+
+#[test]
+fn cas_distinct() {
+    run(true, &register::CAS_REGISTER);
+}
+
+#[test]
+fn cas_repeated() {
+    run(false, &register::CAS_REGISTER);
+}
