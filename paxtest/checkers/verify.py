@@ -23,6 +23,9 @@ from paxtest.errors import InternalError
 CONFIGURATIONS_MAX = 200_000
 """Steps of the brute force before a counterexample is called too big to verify."""
 
+UNSET = None
+"""No initial value given: what the data type says of itself."""
+
 _REPORT = "keep the history and report it as a bug of paxtest: the core and its verifier disagree"
 
 
@@ -47,7 +50,9 @@ def certify(
     columns = Columns(history)
     group = _grouping(columns, semantics, partition)
     seen = bytearray(len(columns))
-    certified, keys, open_keys = True, set(), set()
+    certified = True
+    keys: set[Hashable] = set()
+    open_keys: set[Hashable] = set()
     for part in report["partitions"]:
         if part["verdict"] == "valid" and "witness" in part:
             witness = memoryview(part["witness"]).cast("I")
@@ -64,9 +69,8 @@ def certify(
             certified = False
     missing = compress(range(len(seen)), map(gt, columns.happened, seen))
     for op in missing:
-        if not open_keys or (
-            semantics.per_key and partition is None and columns.value(columns.key[op]) not in open_keys
-        ):
+        by_key = semantics.per_key and partition is None
+        if not open_keys or (by_key and columns.value(columns.key[op]) not in open_keys):
             raise InternalError(f"{columns.name(op)} happened but is in no witness", _REPORT)
     return certified
 

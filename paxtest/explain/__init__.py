@@ -1,1 +1,83 @@
-"""Tell a counterexample in prose."""
+"""Tell a counterexample in prose.
+
+`explain` turns what the native core found (a tag, the operations it speaks of, a sub-history
+that cannot be linearized) into sentences; `operations` gives that sub-history as results and
+reports hold it. Sentences for a data type live in a module of its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from paxtest import _core
+from paxtest.explain import generic, register
+from paxtest.explain.words import Teller, value
+from paxtest.verdict import Operation
+
+__all__ = ["explain", "explain_partition", "first_invalid", "lines", "operations"]
+
+_TAGS: dict[str, Callable[[Teller, list[int]], list[str]]] = {**register.TAGS}
+
+
+def first_invalid(report: _core.CheckReport) -> _core.Partition | None:
+    """The partition whose history became impossible first; None if none did."""
+    bad = [part for part in report["partitions"] if part["verdict"] == "invalid"]
+    return min(bad, key=_when, default=None)
+
+
+def _when(part: _core.Partition) -> tuple[bool, int, int]:
+    at = part.get("at")
+    return (at is None, at or 0, len(part.get("counterexample", ())))
+
+
+def explain(history: _core.History, report: _core.CheckReport) -> str:
+    """Why the verdict is what it is, in sentences; "" for valid."""
+    bad = first_invalid(report)
+    if bad is not None:
+        said = explain_partition(history, bad)
+        others = sum(part["verdict"] == "invalid" for part in report["partitions"]) - 1
+        if others:
+            keys = "1 other key is" if others == 1 else f"{others} other keys are"
+            said += f" {keys} not linearizable either."
+        return said
+    return generic.unknown(history, report)
+
+
+def explain_partition(history: _core.History, part: _core.Partition) -> str:
+    """Why this partition is not linearizable."""
+    tell = Teller(history, part.get("counterexample", ()))
+    reason = part.get("reason")
+    said: list[str] = []
+    if reason is not None and reason["tag"] in _TAGS:
+        said = _TAGS[reason["tag"]](tell, reason["ops"])
+    if not said:
+        said = generic.invalid(tell, part)
+    if part["key"] is not None:
+        said.insert(0, f"Key {value(part['key'])}:")
+    return " ".join(said)
+
+
+def operations(history: _core.History, numbers: Iterable[int]) -> list[Operation]:
+    """Operations as results hold them."""
+    return [_operation(history.operation(number)) for number in numbers]
+
+
+def lines(history: _core.History, numbers: Sequence[int]) -> list[str]:
+    """Operations for people, one a line, in order of invocation."""
+    tell = Teller(history, numbers)
+    return [tell.line(number) for number in sorted(numbers)]
+
+
+def _operation(op: _core.OperationDict) -> Operation:
+    return Operation(
+        index=op["index"],
+        process=op["process"],
+        f=op["f"],
+        type=op["type"],
+        invoked_ns=op["invoked_ns"],
+        completed_ns=op["completed_ns"],
+        key=op["key"],
+        value=op["value"],
+        node=op["node"],
+        error=op["error"],
+    )

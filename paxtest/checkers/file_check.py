@@ -1,0 +1,184 @@
+"""FileCheck: one history file, from bytes to a certified, explained verdict."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paxtest import _core, explain, formats
+from paxtest.checkers import verify
+from paxtest.errors import HistoryError, PaxtestError, UsageError
+from paxtest.formats import guess
+from paxtest.verdict import Operation, Verdict
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to check. `model` "auto": from the run's plan, else guessed from the content."""
+
+    model: str = "auto"
+    format: str = "auto"
+    algorithm: str = "auto"
+    initial: Any = None
+    time_budget_s: float = 60.0
+    memory_budget_mb: int = 2048
+    verify: bool = True
+
+
+@dataclass
+class FileCheck:
+    """What was found in one file; docs/reference/check-json.md documents the JSON of it."""
+
+    path: Path
+    verdict: Verdict | None = None  # None: the file could not be checked
+    error: PaxtestError | None = None
+    history: _core.History | None = None
+    report: _core.CheckReport | None = None
+    model: str = ""
+    model_source: str = ""  # flag, plan, guess
+    certified: bool = False
+    explanation: str = ""
+    counterexample: list[Operation] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # the counterexample, for people
+    notes: list[str] = field(default_factory=list)
+    parse_s: float = 0.0
+    check_s: float = 0.0
+    certify_s: float = 0.0
+
+    @property
+    def crashed(self) -> bool:
+        return self.error is not None and not isinstance(self.error, UsageError)
+
+    @property
+    def minimal(self) -> bool:
+        """Whether no operation of the counterexample can be spared."""
+        bad = explain.first_invalid(self.report) if self.report else None
+        return bad is not None and bad.get("minimal", False)
+
+    def first_violation(self) -> dict[str, Any] | None:
+        """Event, time and key at which the history first became impossible."""
+        bad = explain.first_invalid(self.report) if self.report else None
+        if bad is None or self.history is None:
+            return None
+        at = bad.get("at")
+        for number in bad.get("counterexample", ()):
+            op = self.history.operation(number)
+            if at is not None and op["ret"] == at:
+                return {
+                    "index": op["completed_index"],
+                    "time_ns": op["completed_ns"] if self.history.timed else None,
+                    "key": bad["key"],
+                }
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """One object of `paxtest check --json`."""
+        if self.error is not None:
+            said = {"message": self.error.message, "hint": self.error.hint}
+            return {"schema": SCHEMA, "file": str(self.path), "verdict": None, "error": said}
+        assert self.history is not None and self.report is not None
+        bad = explain.first_invalid(self.report)
+        ok, fail, info = self.history.outcomes()
+        return {
+            "schema": SCHEMA,
+            "file": str(self.path),
+            "verdict": str(self.verdict),
+            "format": self.history.format,
+            "model": {"name": self.model, "from": self.model_source},
+            "operations": len(self.history),
+            "outcomes": {"ok": ok, "fail": fail, "info": info},
+            "keys": len(self.report["partitions"]),
+            "algorithm": self.report["algorithms"],
+            "certified": self.certified,
+            "explanation": self.explanation,
+            "counterexample": self.counterexample,
+            "minimal": bad.get("minimal", False) if bad else None,
+            "reason": bad["reason"]["tag"] if bad and "reason" in bad else None,
+            "first_violation": self.first_violation(),
+            "invalid_keys": [
+                p["key"] for p in self.report["partitions"] if p["verdict"] == "invalid"
+            ],
+            "unknown": [
+                {"key": p["key"], "limit": p.get("limit"), "verified_events": p.get("verified")}
+                for p in self.report["partitions"]
+                if p["verdict"] == "unknown"
+            ],
+            "notes": self.notes,
+            "seconds": {
+                "parse": round(self.parse_s, 6),
+                "check": round(self.check_s, 6),
+                "certify": round(self.certify_s, 6),
+            },
+        }
+
+
+def check(path: Path, request: Request) -> FileCheck:
+    """Check one file or run directory. Errors stand in the answer, so that those of one file do
+    not cost the others."""
+    result = FileCheck(path)
+    try:
+        _check(result, request)
+    except PaxtestError as error:
+        result.error = error
+    return result
+
+
+def _check(result: FileCheck, request: Request) -> None:
+    began = time.perf_counter()
+    source, planned = locate(result.path)
+    history = formats.read(source, request.format)
+    result.parse_s = time.perf_counter() - began
+    result.history = history
+    result.notes = list(history.notes)
+    if request.model != "auto":
+        result.model, result.model_source = request.model, "flag"
+    elif planned:
+        result.model, result.model_source = planned, "plan"
+    else:
+        result.model, result.model_source = guess.model(history), "guess"
+    began = time.perf_counter()
+    try:
+        report = _core.check(
+            history,
+            result.model,
+            algorithm=request.algorithm,
+            initial=request.initial,
+            time_budget_s=request.time_budget_s,
+            memory_budget_mb=request.memory_budget_mb,
+        )
+    except ValueError as error:
+        raise HistoryError(
+            f"{result.path}: {error}", "`paxtest list models` shows each model with its functions"
+        ) from None
+    result.report = report
+    result.check_s = time.perf_counter() - began
+    began = time.perf_counter()
+    if request.verify:
+        result.certified = verify.certify(history, report, initial=request.initial)
+    result.certify_s = time.perf_counter() - began
+    result.verdict = Verdict(report["verdict"])
+    result.explanation = explain.explain(history, report)
+    bad = explain.first_invalid(report)
+    if bad is not None:
+        numbers = bad.get("counterexample", [])
+        result.counterexample = explain.operations(history, numbers)
+        result.lines = explain.lines(history, numbers)
+
+
+def locate(path: Path) -> tuple[Path, str]:
+    """The history file that `path` means, and the model that its run's plan names ("": none)."""
+    if not path.is_dir():
+        return path, ""
+    from paxtest import store, workloads
+
+    run = store.find(path)
+    run.merge_history()
+    model = ""
+    if run.plan.exists():
+        name = (run.load_plan().get("workload") or {}).get("name", "")
+        model = getattr(workloads.load(name), "model", "") if name else ""
+    return run.history, model
