@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -340,9 +342,9 @@ async def test_a_new_skew_outlives_the_walk_of_the_one_before(tmp_path: Path) ->
     file = str(tmp_path / "faketime")
     (tmp_path / "faketime").write_text("+0")
 
-    async def walk(fault_id: int, offset: str, seconds: str) -> asyncio.subprocess.Process:
+    async def walk(fault_id: int, offset: str, seconds: str) -> subprocess.Popen[bytes]:
         argv = ["sh", "-c", WALK, "sh", file, token(file, fault_id), offset, seconds]
-        process = await asyncio.create_subprocess_exec(*argv)
+        process = subprocess.Popen(argv)  # noqa: ASYNC220
         while held() != offset:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         return process
@@ -355,9 +357,9 @@ async def test_a_new_skew_outlives_the_walk_of_the_one_before(tmp_path: Path) ->
     await restore_true_time(LocalRemote("n1"), file)
     assert held() == "+0"
     second = await walk(2, "+9.000", "1.5")
-    await first.wait()
+    await asyncio.to_thread(first.wait)
     assert held() == "+9.000"
-    await second.wait()
+    await asyncio.to_thread(second.wait)
     assert held() == "+0"
     assert os.listdir(tmp_path) == ["faketime"]
 
@@ -374,10 +376,9 @@ async def test_offline_heal_undoes_what_a_dead_run_left(tmp_path: Path) -> None:
     assert run.cluster.net is not None
     run.cluster.net.closed = {("n1", "n2")}
     (run.cluster.directory / "n3").write_text("-20")
-    sleeper = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    sleeper = subprocess.Popen(["sleep", "60"], start_new_session=True)  # noqa: ASYNC220
     try:
-        stop = await asyncio.create_subprocess_exec("kill", "-STOP", str(sleeper.pid))
-        await stop.wait()
+        sleeper.send_signal(signal.SIGSTOP)
         journal = FaultJournal(run.journal)
         for number, (kind, undo) in enumerate(
             [
@@ -404,7 +405,7 @@ async def test_offline_heal_undoes_what_a_dead_run_left(tmp_path: Path) -> None:
         assert state_of(sleeper.pid) != "T"
     finally:
         sleeper.kill()
-        await sleeper.wait()
+        sleeper.wait()
     assert len(said) == 4
     assert run.cluster.net.closed == set()
     assert (run.cluster.directory / "n3").read_text() == "+0"
