@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from paxtest.reports import write_all
+import typer
 
 
-def report(run: Path) -> Path:
-    """(Re)write report.html, junit.xml and summary.md and print the path of the first.
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory, such as store/latest.")] = Path(
+        "store/latest"
+    ),
+) -> None:
+    """Write report.html, junit.xml and summary.md of a run anew, and print the first's path."""
+    from paxtest import store
+    from paxtest.reports import write_all
 
-    Raises StoreError where `run` is no run directory.
-    """
-    path = write_all(run)
-    print(path)
-    return path
+    print(write_all(store.find(run).path))

@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 import paxtest
 from paxtest.reports import charts, operations, statistics, timeline, words
-from paxtest.reports.files import write_atomically
 from paxtest.reports.run import Fault, Run, label, load
+from paxtest.store import write_atomically
 from paxtest.verdict import CheckResult, Operation, Verdict
 
 COUNTEREXAMPLES_MAX = 5

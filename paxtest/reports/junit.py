@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from paxtest.reports import words
-from paxtest.reports.files import write_atomically
 from paxtest.reports.run import Run, load
+from paxtest.store import write_atomically
 from paxtest.verdict import CheckResult, RunResult, Verdict
 
 FAULTS_CASE = "faults took effect"

@@ -98,7 +98,13 @@ def load(run_dir: Path) -> Run:
     if problem:
         run.missing.append(problem)
     if not (run.path / "history.jsonl").is_file():
-        run.missing.append("history.jsonl is missing: no operation was recorded.")
+        segments = len(list(run.path.glob("history.[0-9]*.jsonl")))
+        run.missing.append(
+            f"history.jsonl is missing; the journals of {segments} load processes were not merged: "
+            "paxtest check does that."
+            if segments
+            else "history.jsonl is missing: no operation was recorded."
+        )
     _load_faults(run)
     _find_logs(run)
     return run
@@ -145,7 +151,7 @@ def label(part: Any) -> str:
     if part is None:
         return ""
     if isinstance(part, Mapping):
-        for field_name in ("name", "names", "kinds", "faults"):
+        for field_name in ("name", "kind", "kinds"):
             if part.get(field_name):
                 return label(part[field_name])
         return ""

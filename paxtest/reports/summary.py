@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from paxtest.reports import words
-from paxtest.reports.files import write_atomically
 from paxtest.reports.run import Run, label, load
+from paxtest.store import write_atomically
 from paxtest.verdict import Verdict
 
 SIGNS = {
