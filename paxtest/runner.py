@@ -145,11 +145,11 @@ class Runner:
 
     async def _prepare(self, run: Run, cluster: Cluster, system: System) -> None:
         plan = self.plan
-        names = [node.name for node in cluster.nodes]
         with self.phase("provision"):
             await self._unless_interrupted(cluster.up())
             cluster.save(run.cluster)
             self._save_plan(run, cluster, system)
+        names = [node.name for node in cluster.nodes]
         with self.phase("install"):
             await self._unless_interrupted(
                 _together(system.install, names, INSTALL_TIMEOUT_S, "install")
