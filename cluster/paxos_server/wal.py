@@ -6,7 +6,8 @@ n is durable. Therefore a damaged chunk with anything of a later chunk behind it
 (promises and accepts may be lost: the node must not vote, and refuses to start), while a
 damaged chunk at the very end is the *torn tail* of a sync that never returned: nothing in it
 was ever acknowledged, and it is cut off. A last chunk whose footer is whole but whose checksum
-is wrong might be either; refusing is the safe answer.
+is wrong might be either; refusing is the safe answer. One whose footer alone is damaged is kept,
+so that no single flipped bit can pass for a torn tail.
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ class Wal:
         self._segment_size += len(data)
         self._disk.append(_name(self._segment), data)
 
+    def _mend_footer(self, name: str, data: bytes, end: int) -> None:
+        footer = _FOOTER.pack(_END, self._chunk)
+        if data[end : end + _FOOTER.size] != footer:
+            self._disk.truncate(name, end)
+            self._disk.append(name, footer)
+
     def _read_segment(self, name: str, data: bytes, records: list[AnyRecord], last: bool) -> int:
         """Parse chunks; where a torn tail begins, or the end of the data."""
         position = 0
@@ -88,7 +95,10 @@ class Wal:
                 return position
             records += decode_records(payload)
             self._chunk += 1
-            position += _HEADER.size + len(payload) + _FOOTER.size
+            end = position + _HEADER.size + len(payload)
+            position = end + _FOOTER.size
+            if position >= len(data):
+                self._mend_footer(name, data, end)
         return position
 
 
@@ -109,12 +119,10 @@ def _payload(data: bytes, position: int, number: int | None) -> bytes | None:
         return None
     magic, found, length, crc = _HEADER.unpack_from(data, position)
     end = start + length
-    if magic != _MAGIC or end + _FOOTER.size > len(data) or number not in (None, found):
+    if magic != _MAGIC or end > len(data) or number not in (None, found):
         return None
     payload = data[start:end]
     if zlib.crc32(payload, zlib.crc32(_NUMBERS.pack(found, length))) != crc:
-        return None
-    if data[end : end + _FOOTER.size] != _FOOTER.pack(_END, found):
         return None
     return payload
 

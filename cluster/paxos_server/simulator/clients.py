@@ -1,0 +1,201 @@
+"""Clients of the simulated cluster, and the history they record.
+
+A history is a list of lines in the format of `history.jsonl`: index, time_ns, process, type, f,
+key, value, error, node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from .node import SimulatedNode
+from .world import World
+
+TIMEOUT_S = 1.5
+RECONNECT_S = 0.02
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One line of a history."""
+
+    index: int
+    time_ns: int
+    process: int
+    type: str
+    f: str
+    key: str | None = None
+    value: Any = None
+    error: tuple[str, str] | None = None
+    node: str | None = None
+
+
+Operation = tuple[str, str, Any]
+"""(f, key, value)."""
+
+
+class Recorder:
+    """The history as it grows."""
+
+    def __init__(self, world: World) -> None:
+        self.events: list[Event] = []
+        self.ok = self.fail = self.info = 0
+        self._world = world
+
+    def record(
+        self, process: int, type_: str, operation: Operation, value: Any, node: str, error: str = ""
+    ) -> None:
+        f, key, _ = operation
+        kind, _, text = error.partition(" ")
+        self.events.append(
+            Event(
+                len(self.events),
+                int(self._world.now_s * 1e9),
+                process,
+                type_,
+                f,
+                key,
+                value,
+                (kind.lower(), text) if error else None,
+                node,
+            )
+        )
+        if type_ == "ok":
+            self.ok += 1
+        elif type_ == "fail":
+            self.fail += 1
+        elif type_ == "info":
+            self.info += 1
+
+    def lines(self) -> list[bytes]:
+        return [msgspec.json.encode(event) for event in self.events]
+
+
+class Client:
+    """A process that invokes one operation after the other, on one node as long as it answers.
+    After an operation of unknown outcome the process is dead and goes on under a new number."""
+
+    def __init__(
+        self,
+        process: int,
+        step: int,
+        world: World,
+        nodes: Sequence[SimulatedNode],
+        recorder: Recorder,
+    ) -> None:
+        self.process = process
+        self._step = step
+        self._world = world
+        self._nodes = nodes
+        self._recorder = recorder
+        self._node = nodes[process % len(nodes)]
+        self._operation: Operation | None = None
+        self._invocation = 0
+        self._done: Callable[[], None] | None = None
+
+    def invoke(self, operation: Operation, done: Callable[[], None]) -> None:
+        """Invoke; `done` is called at the completion, whatever it is."""
+        node = self._node
+        self._operation = operation
+        self._done = done
+        self._invocation += 1
+        self._recorder.record(self.process, "invoke", operation, operation[2], node.name)
+        if not node.alive:
+            self._complete("fail", None, "REFUSED no connection was made")
+            self.reconnect()
+            return
+        self._world.after(TIMEOUT_S, self._timeout, self._invocation)
+        self._world.after(
+            self._world.around(0.0005), self._arrive, node, arguments(operation), self._invocation
+        )
+
+    def reconnect(self) -> None:
+        self._node = self._world.rng.choice(self._nodes)
+
+    def _arrive(self, node: SimulatedNode, args: list[bytes], invocation: int) -> None:
+        node.request(args, lambda reply: self._leave(reply, invocation))
+
+    def _leave(self, reply: bytes | None, invocation: int) -> None:
+        self._world.after(self._world.around(0.0005), self._reply, reply, invocation)
+
+    def _timeout(self, invocation: int) -> None:
+        if invocation == self._invocation and self._operation is not None:
+            self._unknown("TIMEOUT no answer")
+
+    def _reply(self, reply: bytes | None, invocation: int) -> None:
+        if invocation != self._invocation or self._operation is None:
+            return
+        if reply is None:
+            self._unknown("EOF the connection broke")
+            return
+        type_, value, error = outcome(self._operation, reply)
+        if type_ == "info":
+            self._unknown(error)
+        else:
+            self._complete(type_, value, error)
+
+    def _unknown(self, error: str) -> None:
+        assert self._operation is not None
+        reads = self._operation[0] == "read"
+        self.reconnect()
+        self._complete("fail" if reads else "info", None, error)
+
+    def _complete(self, type_: str, value: Any, error: str = "") -> None:
+        operation, done = self._operation, self._done
+        assert operation is not None and done is not None
+        self._operation = self._done = None
+        self._recorder.record(
+            self.process,
+            type_,
+            operation,
+            operation[2] if value is None else value,
+            self._node.name,
+            error,
+        )
+        if type_ == "info":
+            self.process += self._step
+        done()
+
+
+def arguments(operation: Operation) -> list[bytes]:
+    """The operation as a command."""
+    f, key, value = operation
+    name = key.encode()
+    match f:
+        case "read" if key.startswith("append"):
+            return [b"LRANGE", name, b"0", b"-1"]
+        case "read" if key.startswith("set"):
+            return [b"SMEMBERS", name]
+        case "read":
+            return [b"GET", name]
+        case "write":
+            return [b"SET", name, b"%d" % value]
+        case "cas":
+            return [b"SET", name, b"%d" % value[1], b"IFEQ", b"%d" % value[0]]
+        case "append":
+            return [b"RPUSH", name, b"%d" % value]
+        case "add" if key.startswith("set"):
+            return [b"SADD", name, b"%d" % value]
+        case "add":
+            return [b"INCRBY", name, b"%d" % value]
+    raise ValueError(f)
+
+
+def outcome(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
+    """(type, value, error) of a reply."""
+    if reply[:1] == b"-":
+        text = reply[1:-2].decode()
+        return ("info" if text.startswith("UNKNOWN") else "fail"), None, text
+    f, key, _ = operation
+    if f == "cas" and reply == b"$-1\r\n":
+        return "fail", None, "CAS-MISMATCH the value was another"
+    if f != "read":
+        return "ok", None, ""
+    if reply[:1] == b"*":
+        items = [int(item) for item in reply.split(b"\r\n")[2::2]]
+        return "ok", sorted(items) if key.startswith("set") else items, ""
+    if reply == b"$-1\r\n":
+        return "ok", 0 if key.startswith("counter") else None, ""
+    return "ok", int(reply.split(b"\r\n")[1]), ""

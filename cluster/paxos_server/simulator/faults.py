@@ -1,0 +1,196 @@
+"""Faults: what a seed does to the cluster, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .network import SimulatedNetwork, Weather
+from .node import SimulatedNode
+from .world import World
+
+FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt")
+Pairs = set[tuple[str, str]]
+
+
+class Faults:
+    """Injects faults of the chosen families, one after the other, until stopped."""
+
+    def __init__(
+        self,
+        world: World,
+        network: SimulatedNetwork,
+        nodes: Sequence[SimulatedNode],
+        families: Sequence[str],
+        interval_s: float,
+    ) -> None:
+        self.log: list[str] = []
+        self._world = world
+        self._rng = world.rng
+        self._network = network
+        self._nodes = nodes
+        self._interval_s = interval_s
+        self._stopped = False
+        kinds: dict[str, list[Callable[[], str]]] = {
+            "partition": [self._partition, self._partition, self._heal_network],
+            "kill": [self._kill, self._start_all],
+            "pause": [self._pause],
+            "clock": [self._jump, self._drift],
+            "delay": [self._weather],
+            "disk": [self._slow_disk],
+            "corrupt": [self._corrupt],
+        }
+        self._kinds = [kind for family in families for kind in kinds[family]]
+        self._corrupted = False
+
+    def start(self) -> None:
+        if self._kinds:
+            self._world.after(self._world.around(self._interval_s), self._strike)
+
+    def heal(self) -> None:
+        """Undo everything; no more faults."""
+        self._stopped = True
+        self._heal_network()
+        self._network.weather = Weather()
+        for node in self._nodes:
+            node.resume()
+            node.start()
+            node.sync_s = 0.001
+            node.clock.set_rate(1.0)
+        self._note("heal")
+
+    def _strike(self) -> None:
+        if self._stopped:
+            return
+        self._note(self._rng.choice(self._kinds)())
+        self._world.after(self._world.around(self._interval_s), self._strike)
+
+    def _note(self, text: str) -> None:
+        self.log.append(f"{self._world.now_s:9.4f} {text}")
+
+    # --- choosing ---
+
+    def _some(self) -> list[SimulatedNode]:
+        """One node, the leader, a minority, a majority or all of them."""
+        rng, nodes = self._rng, list(self._nodes)
+        n = len(nodes)
+        match rng.randrange(8):
+            case 0 | 1 | 2:
+                leaders = [node for node in nodes if node.leading]
+                return [rng.choice(leaders)] if leaders else [rng.choice(nodes)]
+            case 3 | 4:
+                return [rng.choice(nodes)]
+            case 5:
+                return rng.sample(nodes, (n - 1) // 2)
+            case 6:
+                return rng.sample(nodes, n // 2 + 1)
+            case _:
+                return nodes
+
+    def _names(self, nodes: Sequence[SimulatedNode]) -> str:
+        return ",".join(sorted(node.name for node in nodes))
+
+    # --- kinds ---
+
+    def _kill(self) -> str:
+        victims = self._some()
+        down_s = self._world.around(0.4)
+        for node in victims:
+            node.kill()
+            self._world.after(down_s, self._restart, node)
+        return f"kill {self._names(victims)}"
+
+    def _restart(self, node: SimulatedNode) -> None:
+        if not node.alive:
+            node.start()
+            self._note(f"start {node.name}" + (" refused: corrupt log" if node.corrupt else ""))
+
+    def _start_all(self) -> str:
+        for node in self._nodes:
+            node.start()
+        return "start all"
+
+    def _pause(self) -> str:
+        victims = self._some()
+        for_s = self._world.around(0.8)
+        for node in victims:
+            node.pause()
+            self._world.after(for_s, node.resume)
+        return f"pause {self._names(victims)}"
+
+    def _partition(self) -> str:
+        rng = self._rng
+        names = [node.name for node in self._nodes]
+        leaders = [node.name for node in self._nodes if node.leading]
+        rng.shuffle(names)
+        kind = rng.randrange(7)
+        half = len(names) // 2
+        if kind <= 1:
+            one = [rng.choice(leaders)] if leaders and kind == 0 else names[:1]
+            cut, what = _between(one, [n for n in names if n not in one]), "isolate"
+        elif kind == 2:
+            cut, what = _between(names[:half], names[half:]), "halves"
+        elif kind == 3:
+            one = [rng.choice(leaders or names)]
+            rest = [n for n in names if n not in one]
+            cut, what = _between(one, rest), "one-way"
+            outwards = rng.random() < 0.5
+            cut = {(a, b) for a, b in cut if (a in one) == outwards}
+        elif kind == 4:
+            cut, what = _between(names[:half], names[half + 1 :]), "bridge"
+        elif kind == 5:
+            n = len(names)
+            near = {(a, b) for a in range(n) for b in range(n) if min((a - b) % n, (b - a) % n) > 1}
+            cut, what = {(names[a], names[b]) for a, b in near}, "ring"
+        else:
+            pairs = [(a, b) for a in names for b in names if a != b]
+            cut, what = set(rng.sample(pairs, len(pairs) // 3)), "random links"
+        self._network.cut = frozenset(cut)
+        return f"partition {what} {sorted(cut)}"
+
+    def _heal_network(self) -> str:
+        self._network.cut = frozenset()
+        return "heal network"
+
+    def _jump(self) -> str:
+        node = self._rng.choice(self._some())
+        offset_s = (self._rng.random() * 2 - 1) * 10
+        node.clock.wall_offset_s += offset_s
+        return f"clock of {node.name} jumps by {offset_s:.3f} s"
+
+    def _drift(self) -> str:
+        node = self._rng.choice(self._nodes)
+        rate = 0.98 + 0.04 * self._rng.random()
+        node.clock.set_rate(rate)
+        return f"clock of {node.name} runs at {rate:.4f}"
+
+    def _weather(self) -> str:
+        rng = self._rng
+        weather = Weather(
+            loss=rng.choice((0.0, 0.02, 0.1)),
+            duplication=rng.choice((0.0, 0.02, 0.1)),
+            slow=rng.choice((0.0, 0.02, 0.2)),
+            slow_delay_s=rng.choice((0.02, 0.2, 0.6)),
+        )
+        self._network.weather = weather
+        return f"weather {weather}"
+
+    def _slow_disk(self) -> str:
+        node = self._rng.choice(self._nodes)
+        node.sync_s = self._rng.choice((0.001, 0.01, 0.1))
+        return f"disk of {node.name} syncs in {node.sync_s} s"
+
+    def _corrupt(self) -> str:
+        """Flip a bit on one node's disk while it is down; one node in a whole run, so that the
+        others remain a majority of intact ones."""
+        if self._corrupted:
+            return "heal network"
+        self._corrupted = True
+        node = self._rng.choice(self._nodes)
+        node.kill()
+        name = node.disk.flip_bit(self._rng)
+        node.start()
+        return f"flip a bit of {name} on {node.name}" + (": refused" if node.corrupt else "")
+
+
+def _between(left: Sequence[str], right: Sequence[str]) -> Pairs:
+    return {(a, b) for a in left for b in right} | {(b, a) for a in left for b in right}

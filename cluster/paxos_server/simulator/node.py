@@ -1,0 +1,172 @@
+"""SimulatedNode: what `Server` is to a real process, in virtual time: it drives one replica."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ..bugs import Bugs
+from ..config import Config
+from ..messages import AnyMessage, BootRecord
+from ..proposer import Phase
+from ..recovery import remember
+from ..replica import Replica
+from ..wal import CorruptLog, Wal
+from .disk import PowerLoss, SimulatedDisk
+from .network import SimulatedNetwork
+from .world import SimulatedClock, World
+
+TICK_S = 0.025
+
+Reply = Callable[[bytes | None], None]
+"""Takes the reply; None when the connection broke before there was one."""
+
+
+class SimulatedNode:
+    """A node that can be killed, started again, paused and resumed."""
+
+    def __init__(
+        self, config: Config, world: World, network: SimulatedNetwork, bugs: Bugs
+    ) -> None:
+        self.config = config
+        self.clock = SimulatedClock(world)
+        self.disk = SimulatedDisk()
+        self.replica: Replica | None = None
+        self.corrupt = False
+        self.paused = False
+        self.sync_s = 0.001
+        self._world = world
+        self._network = network
+        self._bugs = bugs
+        self._wal = Wal(self.disk)
+        self._life = 0
+        self._syncing = False
+        self._requests: dict[int, Reply] = {}
+        self._next_request = 1
+        self._missed: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+
+    @property
+    def name(self) -> str:
+        return self.config.node
+
+    @property
+    def alive(self) -> bool:
+        return self.replica is not None
+
+    @property
+    def leading(self) -> bool:
+        return self.replica is not None and self.replica.proposer.phase is Phase.LEADING
+
+    # --- life and death ---
+
+    def start(self) -> None:
+        """Begin a new life; a corrupt log prevents it for good."""
+        if self.replica is not None or self.corrupt:
+            return
+        self.disk.power_on()
+        self._wal = Wal(self.disk)
+        try:
+            memory = remember(self._wal.open())
+        except CorruptLog:
+            self.corrupt = True
+            return
+        memory.incarnation += 1
+        self._wal.append([BootRecord(memory.incarnation)])
+        self._wal.flush()
+        self._life += 1
+        self._syncing = False
+        rng = random.Random(self._world.rng.getrandbits(64))
+        self.replica = Replica(self.config, memory, self.clock, rng, self._bugs)
+        self._world.after(TICK_S * self._world.rng.random(), self._tick, self._life)
+
+    def kill(self) -> None:
+        """Power loss: unsynced bytes are lost, or a part of them got through."""
+        if self.replica is None:
+            return
+        self.replica = None
+        self.paused = False
+        missed, self._missed = self._missed, []
+        self.disk.tear(self._world.rng.random() if self._world.rng.random() < 0.5 else 0.0)
+        with contextlib.suppress(PowerLoss):
+            self._wal.flush()
+        requests, self._requests = self._requests, {}
+        for reply in requests.values():
+            reply(None)
+        for call, args in missed:
+            if call == self.request:
+                args[1](None)
+
+    def pause(self) -> None:
+        self.paused = self.alive
+
+    def resume(self) -> None:
+        """What happened meanwhile happens now, all at once."""
+        self.paused = False
+        missed, self._missed = self._missed, []
+        for call, args in missed:
+            call(*args)
+
+    # --- events in ---
+
+    def request(self, args: list[bytes], reply: Reply) -> None:
+        if self.replica is None:
+            reply(None)
+        elif self.paused:
+            self._missed.append((self.request, (args, reply)))
+        else:
+            number = self._next_request
+            self._next_request += 1
+            self._requests[number] = reply
+            self.replica.request(number, args)
+            self._take()
+
+    def receive(self, source: str, message: AnyMessage) -> None:
+        if self.replica is None:
+            return
+        if self.paused:
+            self._missed.append((self.receive, (source, message)))
+            return
+        self.replica.receive(source, message)
+        self._take()
+
+    def _tick(self, life: int) -> None:
+        if self.replica is None or life != self._life:
+            return
+        if self.paused:
+            self._missed.append((self._tick, (life,)))
+            return
+        self._world.after(TICK_S, self._tick, life)
+        self.replica.tick()
+        self._take()
+
+    def _synced(self, life: int) -> None:
+        if self.replica is None or life != self._life:
+            return
+        if self.paused:
+            self._missed.append((self._synced, (life,)))
+            return
+        self._syncing = False
+        lsn = self._appended
+        self._wal.flush()
+        self.replica.durable(lsn)
+        self._take()
+
+    # --- output ---
+
+    _appended = 0
+
+    def _take(self) -> None:
+        assert self.replica is not None
+        out = self.replica.take()
+        for destination, message in out.messages:
+            self._network.send(self.name, destination, message)
+        if out.records:
+            self._wal.append(out.records)
+        self._appended = out.lsn
+        if out.sync and not self._syncing:
+            self._syncing = True
+            self._world.after(self._world.around(self.sync_s), self._synced, self._life)
+        for number, reply in out.replies:
+            self._requests.pop(number)(reply)

@@ -1,0 +1,194 @@
+"""Simulation: one seed from start to verdict-ready history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..bugs import Bugs
+from ..config import Config, Reads
+from ..messages import AnyMessage
+from .clients import Client, Operation, Recorder
+from .faults import FAMILIES, Faults
+from .network import SimulatedNetwork, Weather
+from .node import SimulatedNode
+from .world import World
+
+QUIET_S = 3.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a seed does not decide. `families`: faults to choose from."""
+
+    bugs: tuple[str, ...] = ()
+    nodes: int = 5
+    clients: int = 10
+    operations: int = 300
+    keys: int = 3
+    think_s: float = 0.05
+    workload: str = "register"
+    reads: Reads = Reads.LOG
+    families: tuple[str, ...] = FAMILIES
+    snapshot_every: int = 0
+
+
+@dataclass
+class Result:
+    """A run of one seed. `history`: lines of JSON. `divergence`: what the nodes' states disagree
+    about after everything healed and went quiet; empty when nothing."""
+
+    seed: int
+    options: Options
+    history: list[bytes]
+    faults: list[str]
+    ok: int
+    fail: int
+    info: int
+    divergence: str = ""
+    virtual_s: float = 0.0
+    crashes: list[str] = field(default_factory=list)
+
+
+class Simulation:
+    """A cluster, its clients and its faults, as a seed makes them."""
+
+    def __init__(self, seed: int, options: Options) -> None:
+        self.seed = seed
+        self.options = options
+        self.world = World(seed)
+        rng = self.world.rng
+        self.network = SimulatedNetwork(self.world, Weather(), self._deliver)
+        names = tuple(f"n{i + 1}" for i in range(options.nodes))
+        bugs = Bugs(options.bugs)
+        # Small batches and windows put more of the protocol between two operations.
+        window = rng.choice((1, 2, 8))
+        batch = rng.choice((1, 2, 64))
+        self.nodes = [
+            SimulatedNode(
+                Config(
+                    node=name,
+                    nodes=names,
+                    reads=options.reads,
+                    window=window,
+                    batch_commands=batch,
+                    snapshot_every=options.snapshot_every,
+                ),
+                self.world,
+                self.network,
+                bugs,
+            )
+            for name in names
+        ]
+        self._by_name = {node.name: node for node in self.nodes}
+        self.recorder = Recorder(self.world)
+        # A seed uses some of the families only: each mix reaches other corners.
+        families = [f for f in options.families if rng.random() < 0.6] or list(options.families[:2])
+        self.faults = Faults(
+            self.world, self.network, self.nodes, families, rng.choice((0.15, 0.3, 0.6))
+        )
+        self._left = options.operations
+        self._running = 0
+        self._next_value = 1
+        self._recent: dict[str, int] = {}
+
+    def run(self) -> Result:
+        """Start, break, heal, read everything on every node, compare the nodes."""
+        options, world = self.options, self.world
+        for node in self.nodes:
+            node.start()
+        world.run(1.0)
+        self.faults.start()
+        for process in range(options.clients):
+            client = Client(process, options.clients, world, self.nodes, self.recorder)
+            self._running += 1
+            world.after(world.around(options.think_s), self._next, client)
+        limit_s = world.now_s + 60
+        while self._running and world.now_s < limit_s:
+            world.run(world.now_s + 0.25)
+        self.faults.heal()
+        world.run(world.now_s + QUIET_S)
+        self._final_reads()
+        world.run(world.now_s + QUIET_S)
+        recorder = self.recorder
+        return Result(
+            self.seed,
+            options,
+            recorder.lines(),
+            self.faults.log,
+            recorder.ok,
+            recorder.fail,
+            recorder.info,
+            self._divergence(),
+            world.now_s,
+        )
+
+    def _deliver(self, source: str, destination: str, message: AnyMessage) -> None:
+        self._by_name[destination].receive(source, message)
+
+    # --- load ---
+
+    def _next(self, client: Client) -> None:
+        if self._left <= 0:
+            self._running -= 1
+            return
+        self._left -= 1
+        client.invoke(
+            self._operation(),
+            lambda: self.world.after(self.world.around(self.options.think_s), self._next, client),
+        )
+
+    def _operation(self) -> Operation:
+        rng, workload = self.world.rng, self.options.workload
+        key = f"{workload}{rng.randrange(self.options.keys)}"
+        draw = rng.random()
+        if draw < 0.45:
+            return "read", key, None
+        value = self._next_value
+        self._next_value += 1
+        if workload == "register":
+            old = self._recent.get(key)
+            self._recent[key] = value
+            if old is not None and draw > 0.7:
+                return "cas", key, [old, value]
+            return "write", key, value
+        if workload == "counter":
+            return "add", key, 1 + value % 5
+        return ("append" if workload == "append" else "add"), key, value
+
+    def _final_reads(self) -> None:
+        process = 1_000_000
+        for node in self.nodes:
+            if node.corrupt:
+                continue
+            client = Client(process, 1_000_000, self.world, [node], self.recorder)
+            process += 1
+            self._read_all(client, 0)
+
+    def _read_all(self, client: Client, number: int) -> None:
+        if number < self.options.keys:
+            key = f"{self.options.workload}{number}"
+            client.invoke(("read", key, None), lambda: self._read_all(client, number + 1))
+
+    # --- looking ---
+
+    def _divergence(self) -> str:
+        """Nodes that have applied the same slots must be in the same state."""
+        states: dict[int, tuple[str, bytes]] = {}
+        for node in self.nodes:
+            replica = node.replica
+            if replica is None:
+                continue
+            known = states.setdefault(replica.applied, (node.name, replica.state.snapshot()))
+            if known[1] != replica.state.snapshot():
+                return f"{known[0]} and {node.name} differ after slot {replica.applied}"
+        return ""
+
+
+def simulate(seed: int, options: Options) -> Result:
+    """Run one seed."""
+    return Simulation(seed, options).run()
+
+
+def seeds(first: int, count: int) -> Sequence[int]:
+    return range(first, first + count)
