@@ -234,6 +234,8 @@ class Function(Generator):
         self._current = current
 
     def op(self, ctx: Context) -> Step:
+        if not ctx.free:  # nothing could be emitted, so there is no need to call
+            return PENDING, self
         inner = ctx.fork()
         current = self._current
         if current is not None:
