@@ -17,6 +17,7 @@ from docker.utils import kwargs_from_env
 
 from paxtest.cluster import image, ownership, probing
 from paxtest.cluster.hostnet import HostNet
+from paxtest.cluster.protocol import Net
 from paxtest.errors import ClusterError, DockerUnavailable
 from paxtest.node import Node
 from paxtest.remote.docker import DockerRemote, in_thread
@@ -95,7 +96,7 @@ class DockerCluster:
             raise ClusterError(f"a cluster has 1 to {MAX_NODES} nodes, not {node_count}")
         self.run_id = ownership.check_run_id(run_id)
         self.nodes: tuple[Node, ...] = ()
-        self.net: HostNet | None = None
+        self.net: Net | None = None
         self._names = [f"n{number}" for number in range(1, node_count + 1)]
         self._ipv6 = ipv6
         self._memory_bytes = memory_bytes

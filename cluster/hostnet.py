@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from paxtest.cluster import firewall, shaping
+from paxtest.cluster.links import Shape, check_links
 from paxtest.cluster.probing import WAIT_S, Prober
 from paxtest.cluster.protocol import Link
-from paxtest.cluster.shaping import Shape
-from paxtest.errors import ClusterError
 from paxtest.remote.protocol import Remote
-
-
-def check_links(links: Iterable[Link], nodes: Collection[str]) -> frozenset[Link]:
-    """The links, after a look at their names."""
-    checked = frozenset(links)
-    for source, destination in checked:
-        if source not in nodes or destination not in nodes or source == destination:
-            raise ClusterError(
-                f"no such link: {source} -> {destination}", f"nodes are {', '.join(sorted(nodes))}"
-            )
-    return checked
 
 
 class HostNet:

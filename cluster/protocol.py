@@ -20,8 +20,13 @@ class Net(Protocol):
         """Drop everything that travels in exactly these directions; all others are open again."""
 
     async def shape(
-        self, links: Collection[Link], *, delay_s: float = 0.0, jitter_s: float = 0.0,
-        loss: float = 0.0, rate_bytes_s: int = 0,
+        self,
+        links: Collection[Link],
+        *,
+        delay_s: float = 0.0,
+        jitter_s: float = 0.0,
+        loss: float = 0.0,
+        rate_bytes_s: int = 0,
     ) -> None:
         """Delay, drop (probability 0..1) and slow these directions; all others as usual.
 
@@ -59,3 +64,6 @@ class Cluster(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Image digests, engine version, addresses: what plan.yaml records."""
+
+    def save(self, path: Path) -> None:
+        """Write what another process needs to `paxtest.cluster.attach(path)`."""

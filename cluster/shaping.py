@@ -7,43 +7,15 @@ somebody else configured is left alone, and the shape refused.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from paxtest.cluster.links import Shape
 from paxtest.cluster.protocol import Link
-from paxtest.errors import ClusterError, Unsupported
+from paxtest.errors import Unsupported
 from paxtest.remote.protocol import Remote
 
 _UNLIMITED_BITS_S = 10_000_000_000
 _NETEM_PACKETS = 100_000
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One direction of a link: seconds, seconds, probability 0..1, bytes per second (0: any)."""
-
-    delay_s: float = 0.0
-    jitter_s: float = 0.0
-    loss: float = 0.0
-    rate_bytes_s: int = 0
-
-    def __post_init__(self) -> None:
-        good = (
-            0 <= self.delay_s < math.inf
-            and 0 <= self.jitter_s <= self.delay_s
-            and 0 <= self.loss <= 1
-            and self.rate_bytes_s >= 0
-        )
-        if not good:
-            raise ClusterError(
-                f"not a shape of a link: {self}",
-                "0 <= jitter_s <= delay_s, 0 <= loss <= 1, rate_bytes_s >= 0",
-            )
-
-    @property
-    def needs_tc(self) -> bool:
-        return self.delay_s > 0 or self.rate_bytes_s > 0
 
 
 # Arguments: an address that tells the device; lines of tc arguments, @ standing for the device.
@@ -80,7 +52,7 @@ def commands(
     lines: list[str] = []
     for number, destination in enumerate(sorted(addresses), start=0x10):
         shape = shapes.get((node, destination), Shape())
-        if not shape.needs_tc:
+        if not (shape.delay_s > 0 or shape.rate_bytes_s > 0):
             continue
         rate = 8 * shape.rate_bytes_s or _UNLIMITED_BITS_S
         lines.append(
