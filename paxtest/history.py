@@ -35,6 +35,7 @@ class Journal:
         self.start_ns = time.monotonic_ns() if start_ns is None else start_ns
         self.next_index = first_index
         self._buffer: list[bytes] = []
+        self._lock = threading.Lock()  # an append between two halves of a swap would be lost
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._listeners: list[Callable[[Op], None]] = []
         self._error: OSError | None = None
@@ -65,7 +66,9 @@ class Journal:
             raise self._error
         op = Op(self.next_index, self.now_ns(), process, type_, f, key, value, error, node)
         self.next_index += 1
-        self._buffer.append(encode(op))
+        line = encode(op)
+        with self._lock:
+            self._buffer.append(line)
         for listener in self._listeners:
             listener(op)
         return op
@@ -86,7 +89,8 @@ class Journal:
             self._error = error
 
     def _write(self) -> bool:
-        lines, self._buffer = self._buffer, []
+        with self._lock:
+            lines, self._buffer = self._buffer, []
         if not lines:
             return False
         data = b"\n".join(lines) + b"\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def test_events_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert read[1].error == ("cas-mismatch", "it was 3") and read[1].node == "n1"
     assert [o.time_ns for o in read] == sorted(o.time_ns for o in read)
     assert len(seen) == 3 and seen[0].f == "cas"
+
+
+def test_no_event_is_lost_between_the_loop_and_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "FLUSH_S", 0.0)  # the writer swaps buffers as often as it can
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        journal = Journal(tmp_path / "h.jsonl")
+        for number in range(60_000):
+            journal.append(number % 7, Type.INVOKE, "read")
+        journal.close()
+    finally:
+        sys.setswitchinterval(switch)
+    assert [o.index for o in history.read(tmp_path / "h.jsonl")] == list(range(60_000))
 
 
 def test_a_torn_last_line_is_normal_anywhere_it_tears(tmp_path: Path) -> None:
