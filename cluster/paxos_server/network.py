@@ -76,8 +76,8 @@ class _Link:
         """Hand the queued messages to the connection, if it can take them."""
         if not self._queue or self._transport is None or self._protocol is None:
             return
-        if not self._protocol.writable:
-            return
+        if not self._protocol.writable or self._transport.is_closing():
+            return  # uvloop raises on a transport that the other side has just closed
         payload = encode(list(self._queue))
         self._queue.clear()
         self._transport.write(_LENGTH.pack(len(payload)) + payload)
