@@ -29,7 +29,7 @@ PIDS = 512
 DIRECTORY = Path("/var/lib/paxtest")
 MAX_NODES = 32
 
-_AGENT_DEADLINE_S = 10.0
+_AGENT_DEADLINE_S = 20.0
 _log = logging.getLogger("paxtest.cluster")
 _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 
@@ -220,8 +220,12 @@ class DockerCluster:
         self.net = HostNet(dict(self._remotes), addresses, self._prober, fresh=fresh)
 
     async def _await_agents(self) -> None:
-        asks = [self._prober.ask(node.name, "seen", "up") for node in self.nodes]
-        await asyncio.wait_for(asyncio.gather(*asks), _AGENT_DEADLINE_S)
+        await asyncio.gather(
+            *(
+                self._prober.ask(node.name, "seen", "up", patience_s=_AGENT_DEADLINE_S)
+                for node in self.nodes
+            )
+        )
 
     async def down(self) -> None:
         try:

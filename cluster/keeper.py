@@ -61,6 +61,7 @@ class Keeper:
         }
         self._changed = asyncio.Condition()
         self._servers: dict[tuple[str, str, int], asyncio.Server] = {}
+        self._sinks: list[asyncio.Server] = []
         self._probes: dict[Link, asyncio.StreamWriter] = {}
         self._arrivals: dict[bytes, asyncio.Future[None]] = {}
 
@@ -68,7 +69,7 @@ class Keeper:
         """Lay a connection along every link for probes, while all are whole."""
         for node in self.nodes:
             host = node_host(self.subnet, self.nodes.index(node))
-            await asyncio.start_server(self._sink, host, PROBE_PORT)
+            self._sinks.append(await asyncio.start_server(self._sink, host, PROBE_PORT))
         for source, destination in self.links:
             address = await self.listen(source, destination, PROBE_PORT)
             _, self._probes[source, destination] = await asyncio.open_connection(*address)
@@ -198,10 +199,11 @@ async def run(run_id: str, owner: str, directory: Path, nodes: list[str], seed: 
         keeper = Keeper(nodes, subnet, seed)
         await keeper.open()
         # Renamed into place, so that it answers as soon as it is seen.
-        await asyncio.start_unix_server(keeper.serve, directory / f"{SOCKET}.new")
+        server = await asyncio.start_unix_server(keeper.serve, directory / f"{SOCKET}.new")
         (directory / f"{SOCKET}.new").rename(directory / SOCKET)
-        while ownership.alive(owner):
-            await asyncio.sleep(WATCH_S)
+        async with server:  # uvloop closes a server that nobody refers to
+            while ownership.alive(owner):  # noqa: ASYNC110: the kernel sends no event for that
+                await asyncio.sleep(WATCH_S)
     print(f"owner {owner} is gone: cleaning up", flush=True)
     processes.kill(run_id)
     shutil.rmtree(directory, ignore_errors=True)

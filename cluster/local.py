@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import socket
 import sys
@@ -13,7 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import paxtest
 from paxtest.cluster import keeper, ownership, processes
+from paxtest.cluster.ownership import OWNER_FILE
 from paxtest.cluster.protocol import Link, Net
 from paxtest.errors import AddressInUse, ClusterError
 from paxtest.node import Node
@@ -25,7 +26,6 @@ WAIT_S = 0.15
 
 _KEEPER_DEADLINE_S = 10.0
 _ASK_TIMEOUT_S = 10.0
-_PACKAGE_ROOT = Path(__file__).parent.parent
 
 
 class LocalNet:
@@ -126,12 +126,10 @@ class LocalCluster:
 
     async def _make(self) -> None:
         self._base = Path(tempfile.mkdtemp(prefix=f"paxtest-{self.run_id}-"))
+        (self._base / OWNER_FILE).write_text(f"{self._owner}\n{self.run_id}\n")
         for name in self._names:
             self.directory(name).mkdir()
         log = self._base / "keeper.log"
-        python_path = os.pathsep.join(
-            filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")])
-        )
         await daemon.start(
             self._remote("keeper"),
             argv=[
@@ -145,7 +143,7 @@ class LocalCluster:
                 str(self._seed),
             ],
             directory=self._base,
-            env={"PYTHONPATH": python_path},
+            env={"PYTHONPATH": str(Path(paxtest.__file__).parent.parent)},
             log=log,
             pidfile=self._base / "keeper.pid",
         )

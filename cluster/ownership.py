@@ -19,6 +19,9 @@ RUN_VARIABLE = "PAXTEST_RUN"
 OWNER_VARIABLE = "PAXTEST_OWNER"
 """The environment variables that mark the processes of a local cluster."""
 
+OWNER_FILE = "owner"
+"""In the directory of a local cluster: the owner, then the run id, on a line each."""
+
 KEPT = "kept"
 """The owner of a cluster that is to outlive the command that made it."""
 

@@ -17,7 +17,9 @@ AGENT = Path(__file__).with_name("probe_agent.py")
 WAIT_S = 0.15
 """How long a probe may be under way before it counts as dropped, beyond a link's own delay."""
 
-_ASK_TRIES = 20
+PATIENCE_S = 3.0
+"""How long an agent may be silent before it counts as dead."""
+
 _ASK_WAIT_S = 0.05
 _POLL_S = 0.02
 
@@ -47,16 +49,17 @@ class Prober:
                 return False
             await asyncio.sleep(_POLL_S)
 
-    async def ask(self, node: str, *words: str) -> list[str]:
-        """The agent's answer. Datagrams get lost: asking twice does no harm, so it is tried for
-        a second."""
+    async def ask(self, node: str, *words: str, patience_s: float = PATIENCE_S) -> list[str]:
+        """The agent's answer. Datagrams get lost, and machines are busy: asking again does no
+        harm, so it is done until `patience_s` has passed."""
         loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience_s
         answers: asyncio.Queue[bytes] = asyncio.Queue()
         transport, _ = await loop.create_datagram_endpoint(
             lambda: _Answers(answers), remote_addr=(self._addresses[node], self._port)
         )
         try:
-            for _ in range(_ASK_TRIES):
+            while loop.time() < deadline:
                 transport.sendto(" ".join(words).encode())
                 with contextlib.suppress(TimeoutError):
                     data = await asyncio.wait_for(answers.get(), _ASK_WAIT_S)
