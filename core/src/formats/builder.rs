@@ -43,6 +43,65 @@ pub struct Event {
     pub error: u32,
 }
 
+impl Event {
+    pub fn new(line: u64) -> Self {
+        Event {
+            line,
+            index: None,
+            time_ns: None,
+            process: 0,
+            kind: Kind::Invoke,
+            f: 0,
+            key: None,
+            value: ValueId::NIL,
+            node: 0,
+            error: 0,
+        }
+    }
+
+    /// Jepsen's clients complete with the value `:timed-out` when nobody knows.
+    pub fn time_out(&mut self) {
+        if self.kind != Kind::Invoke {
+            self.kind = Kind::Info;
+        }
+        self.value = ValueId::NIL;
+    }
+}
+
+/// A whole operation, for sources that know invocation and completion together.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub line: u64,
+    pub process: u32,
+    pub f: u16,
+    pub outcome: Kind,
+    pub key: Option<ValueId>,
+    pub arg: ValueId,
+    pub out: ValueId,
+    pub invoked_ns: i64,
+    pub completed_ns: Option<i64>,
+    pub node: u16,
+    pub error: u32,
+}
+
+impl Row {
+    pub fn new(line: u64) -> Self {
+        Row {
+            line,
+            process: 0,
+            f: 0,
+            outcome: Kind::Ok,
+            key: None,
+            arg: ValueId::NIL,
+            out: ValueId::NIL,
+            invoked_ns: 0,
+            completed_ns: None,
+            node: 0,
+            error: 0,
+        }
+    }
+}
+
 const NO_OP: u32 = u32::MAX;
 /// Process numbers below this are looked up in a plain vector.
 const DIRECT_PROCESSES: usize = 1 << 16;
@@ -54,6 +113,8 @@ pub struct Builder {
     pub history: History,
     pub notes: Vec<String>,
     pub nemesis_events: u64,
+    /// The source said that values are tuples of key and value.
+    pub tuples: bool,
     limits: Limits,
     direct: Vec<u32>,
     by_name: HashMap<String, u32>,
@@ -65,6 +126,7 @@ pub struct Builder {
     errors: Vec<(String, String)>,
     error_ids: HashMap<(String, String), u32>,
     op_errors: HashMap<u32, u32>,
+    infos: Vec<(u32, u32, i64)>,
     value_bytes: u64,
     values_seen: u64,
 }
@@ -75,6 +137,7 @@ impl Builder {
             history: History::default(),
             notes: Vec::new(),
             nemesis_events: 0,
+            tuples: false,
             limits,
             direct: Vec::new(),
             by_name: HashMap::new(),
@@ -85,6 +148,7 @@ impl Builder {
             errors: Vec::new(),
             error_ids: HashMap::new(),
             op_errors: HashMap::new(),
+            infos: Vec::new(),
             value_bytes: 0,
             values_seen: 0,
         }
@@ -92,10 +156,7 @@ impl Builder {
 
     #[inline]
     pub fn process_number(&mut self, number: i64) -> u32 {
-        if let Some(&id) = usize::try_from(number)
-            .ok()
-            .and_then(|n| self.direct.get(n))
-        {
+        if let Some(&id) = usize::try_from(number).ok().and_then(|n| self.direct.get(n)) {
             if id != NO_OP {
                 return id;
             }
@@ -126,12 +187,7 @@ impl Builder {
     #[inline]
     pub fn function(&mut self, name: &[u8]) -> Result<u16, String> {
         // A history has a handful of functions; a scan beats a hash.
-        if let Some(at) = self
-            .history
-            .functions
-            .iter()
-            .position(|f| f.as_bytes() == name)
-        {
+        if let Some(at) = self.history.functions.iter().position(|f| f.as_bytes() == name) {
             return Ok(at as u16);
         }
         if self.history.functions.len() >= 1000 {
@@ -271,16 +327,12 @@ impl Builder {
             }
             match event.kind {
                 Kind::Ok | Kind::Fail => {
-                    op.outcome = if event.kind == Kind::Ok {
-                        Outcome::Ok
-                    } else {
-                        Outcome::Fail
-                    };
+                    op.outcome = if event.kind == Kind::Ok { Outcome::Ok } else { Outcome::Fail };
                     op.out = event.value;
                     op.ret = position;
                     op.ret_ns = time_ns;
                 }
-                _ => op.outcome = Outcome::Info,
+                _ => self.infos.push((op_index, position, time_ns)),
             }
             self.open[event.process as usize] = (NO_OP, 0);
             if event.error != 0 {
@@ -298,14 +350,18 @@ impl Builder {
             }
             self.op_nodes[at] = event.node;
         }
-        self.history
-            .event_index
-            .push(event.index.unwrap_or(u64::from(position)));
+        self.history.event_index.push(event.index.unwrap_or(u64::from(position)));
         Ok(())
     }
 
     fn check_memory(&self, line: u64) -> Result<(), FormatError> {
-        let estimate = self.history.ops.capacity() as u64 * 64
+        self.check_memory_with(0, line)
+    }
+
+    /// The same where the reader itself holds `more` bytes.
+    pub fn check_memory_with(&self, more: u64, line: u64) -> Result<(), FormatError> {
+        let estimate = more
+            + self.history.ops.capacity() as u64 * 64
             + self.history.event_index.capacity() as u64 * 8
             + self.history.processes.len() as u64 * 128
             + self.value_bytes;
@@ -326,12 +382,132 @@ impl Builder {
     }
 
     fn error_at(&self, event: &Event, message: String, hint: &str) -> FormatError {
-        FormatError {
-            line: event.line,
-            message,
-            text: String::new(),
-            hint: hint.to_string(),
+        FormatError { line: event.line, message, text: String::new(), hint: hint.to_string() }
+    }
+
+    /// Operations with their times: the events in order of time. Where times tie, invocations
+    /// come before completions, so that nothing is taken to precede what it may have overlapped.
+    pub fn rows(&mut self, rows: Vec<Row>) -> Result<(), FormatError> {
+        let mut events: Vec<(i64, bool, Event)> = Vec::with_capacity(rows.len() * 2);
+        for row in rows {
+            let mut event = Event::new(row.line);
+            event.time_ns = Some(row.invoked_ns);
+            event.process = row.process;
+            event.f = row.f;
+            event.key = row.key;
+            event.value = row.arg;
+            event.node = row.node;
+            events.push((row.invoked_ns, false, event));
+            event.kind = row.outcome;
+            event.error = row.error;
+            let completed = match (row.outcome, row.completed_ns) {
+                (Kind::Info, None) => continue,
+                (_, Some(t)) if t >= row.invoked_ns => t,
+                (_, Some(t)) => {
+                    return Err(FormatError::new(
+                        row.line,
+                        format!("completed_ns {t} is before invoked_ns {}", row.invoked_ns),
+                        b"",
+                    ))
+                }
+                (_, None) => {
+                    return Err(FormatError::new(
+                        row.line,
+                        "an operation that ended ok or fail needs its completed_ns",
+                        b"",
+                    ))
+                }
+            };
+            event.time_ns = Some(completed);
+            event.value = row.out;
+            events.push((completed, true, event));
         }
+        events.sort_by_key(|e| (e.0, e.1));
+        self.one_at_a_time(&mut events);
+        events.into_iter().try_for_each(|(_, _, event)| self.event(event))
+    }
+
+    /// A process may end one operation and begin the next at the same instant: then the
+    /// completion has to come first all the same.
+    fn one_at_a_time(&self, events: &mut [(i64, bool, Event)]) {
+        let mut open: HashMap<u32, u64> = HashMap::new();
+        let mut at = 0;
+        while at < events.len() {
+            let (time, _, event) = events[at];
+            if event.kind == Kind::Invoke {
+                if let Some(&line) = open.get(&event.process) {
+                    let done = (at + 1..events.len())
+                        .take_while(|&i| events[i].0 == time)
+                        .find(|&i| events[i].1 && events[i].2.line == line);
+                    if let Some(done) = done {
+                        events[at..=done].rotate_right(1);
+                        continue;
+                    }
+                }
+                open.insert(event.process, event.line);
+            } else {
+                open.remove(&event.process);
+            }
+            at += 1;
+        }
+    }
+
+    /// Values that are tuples [key value], as of jepsen.independent, become keys and values.
+    /// `wanted`: whether they are such; None: told from the content of the whole history.
+    pub fn split_tuples(&mut self, wanted: Option<bool>) -> Result<(), FormatError> {
+        if wanted == Some(false) || self.history.ops.is_empty() {
+            return Ok(());
+        }
+        let keyed = self.history.ops.iter().any(|op| op.key != ValueId::NIL);
+        if wanted.is_none() && (keyed || !self.are_tuples()) {
+            return Ok(());
+        }
+        let values = &self.history.values;
+        for op in &mut self.history.ops {
+            let Some(&[key, arg]) = values.list(op.arg) else {
+                return Err(FormatError::whole(
+                    format!(
+                        "event {}: the value of `{}` is no tuple [key value]",
+                        self.history.event_index[op.inv as usize],
+                        self.history.functions[op.f as usize]
+                    ),
+                    "read it with independent keys switched off",
+                ));
+            };
+            op.key = key;
+            op.arg = arg;
+            if let Some(&[_, out]) = values.list(op.out) {
+                op.out = out;
+            }
+        }
+        if wanted.is_none() {
+            self.notes.push(
+                "values of the form [k v] were read as independent keys (--independent no: not)"
+                    .to_string(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Every value is a list of two whose first element, the key, is no collection, and comes
+    /// back in the completion. If all are cas, [from to] looks alike, unless `to` is a pair.
+    fn are_tuples(&self) -> bool {
+        let values = &self.history.values;
+        let pair = |id| match values.list(id) {
+            Some(&[key, value]) if values.list(key).is_none() => Some((key, value)),
+            _ => None,
+        };
+        let fits = |op: &Operation| {
+            pair(op.arg).is_some_and(|(key, _)| {
+                op.out == ValueId::NIL || pair(op.out).is_some_and(|(again, _)| again == key)
+            })
+        };
+        let tells = |op: &Operation| {
+            self.history.functions[op.f as usize] != "cas"
+                || pair(op.arg).is_some_and(|(_, value)| pair(value).is_some())
+        };
+        let ops = &self.history.ops;
+        ops.iter().all(fits) && (self.tuples || ops.iter().all(tells))
     }
 
     pub fn finish(mut self, format: Format, bytes_read: u64) -> Parsed {
@@ -351,6 +527,7 @@ impl Builder {
             op_nodes: self.op_nodes,
             errors: self.errors,
             op_errors: self.op_errors,
+            infos: self.infos,
             bytes_read,
         }
     }

@@ -1,6 +1,9 @@
 //! Bytes of a file in chunks: a buffer that always holds one whole event, never the file.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Cursor, Read};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
 
 use super::{FormatError, Limits};
 
@@ -63,10 +66,7 @@ impl<'a> Input<'a> {
         if held > self.limits.event_bytes {
             return Err(FormatError::new(
                 self.line,
-                format!(
-                    "one event is longer than {} MiB",
-                    self.limits.event_bytes >> 20
-                ),
+                format!("one event is longer than {} MiB", self.limits.event_bytes >> 20),
                 self.rest(),
             )
             .with_hint(
@@ -126,6 +126,60 @@ impl<'a> Input<'a> {
             if !self.refill()? {
                 return Ok((seen > 0).then_some((seen, false)));
             }
+        }
+    }
+}
+
+/// The reader behind what its first bytes say of compression, and the name of that.
+pub fn decompressed<'a>(
+    mut reader: Box<dyn Read + 'a>,
+) -> Result<(Box<dyn Read + 'a>, Option<&'static str>), FormatError> {
+    let mut magic = Vec::new();
+    reader.by_ref().take(4).read_to_end(&mut magic).map_err(|e| {
+        FormatError::whole(format!("reading failed: {e}"), "is it a file that you may read?")
+    })?;
+    let kind = match magic.as_slice() {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
+        _ => None,
+    };
+    let whole = Cursor::new(magic).chain(reader);
+    Ok((
+        match kind {
+            Some("gzip") => Box::new(MultiGzDecoder::new(whole)),
+            Some(_) => Box::new(Zstd { source: Some(BufReader::new(whole)), frame: None }),
+            None => Box::new(whole),
+        },
+        kind,
+    ))
+}
+
+/// Zstandard frames, one after the other.
+struct Zstd<R: Read> {
+    source: Option<BufReader<R>>,
+    frame: Option<Frame<R>>,
+}
+
+type Frame<R> = StreamingDecoder<BufReader<R>, ruzstd::decoding::FrameDecoder>;
+
+impl<R: Read> Read for Zstd<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let n = frame.read(to)?;
+                if n > 0 || to.is_empty() {
+                    return Ok(n);
+                }
+                self.source = self.frame.take().map(StreamingDecoder::into_inner);
+            }
+            let Some(mut source) = self.source.take() else {
+                return Ok(0);
+            };
+            if source.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            let frame = StreamingDecoder::new(source).map_err(std::io::Error::other)?;
+            self.frame = Some(frame);
         }
     }
 }

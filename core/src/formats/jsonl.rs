@@ -12,11 +12,8 @@ pub fn read(input: &mut Input, builder: &mut Builder) -> Result<(), FormatError>
         let line = input.line;
         let bytes = &input.rest()[..length];
         let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let text = if line == 1 {
-            text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
-        } else {
-            text
-        };
+        let text =
+            if line == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
         if !text.iter().all(u8::is_ascii_whitespace) {
             let mut json = Json { text, at: 0, depth };
             match json.event(builder, line) {
@@ -29,11 +26,7 @@ pub fn read(input: &mut Input, builder: &mut Builder) -> Result<(), FormatError>
                 Ok(None) => builder.nemesis_events += 1,
                 Err(message) => {
                     if terminated {
-                        let from = if json.at < text.len() {
-                            &text[json.at..]
-                        } else {
-                            text
-                        };
+                        let from = if json.at < text.len() { &text[json.at..] } else { text };
                         let quoted = if json.at > 20 { from } else { text };
                         return Err(FormatError::new(line, message, quoted).with_hint(KEYS));
                     }
@@ -89,18 +82,7 @@ impl<'a> Json<'a> {
 
     /// None for an event of the nemesis.
     fn event(&mut self, builder: &mut Builder, line: u64) -> Parse<Option<Event>> {
-        let mut event = Event {
-            line,
-            index: None,
-            time_ns: None,
-            process: 0,
-            kind: Kind::Invoke,
-            f: 0,
-            key: None,
-            value: ValueId::NIL,
-            node: 0,
-            error: 0,
-        };
+        let mut event = Event::new(line);
         let (mut process, mut kind, mut f) = (None, None, None);
         if self.peek() != b'{' {
             return Err("expected a JSON object".to_string());
@@ -234,11 +216,7 @@ impl<'a> Json<'a> {
             self.at = at;
             // Up to 18 digits cannot overflow; 19 are told by parsing again, carefully.
             if length <= 18 {
-                return Ok(Value::Int(if negative {
-                    -(small as i64)
-                } else {
-                    small as i64
-                }));
+                return Ok(Value::Int(if negative { -(small as i64) } else { small as i64 }));
             }
             return std::str::from_utf8(&self.text[start..at])
                 .ok()
@@ -250,10 +228,7 @@ impl<'a> Json<'a> {
                     "an integer beyond 64 bits; write such numbers as strings".to_string()
                 });
         }
-        while matches!(
-            self.text.get(at),
-            Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
-        ) {
+        while matches!(self.text.get(at), Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
             at += 1;
         }
         let float = std::str::from_utf8(&self.text[start..at])
@@ -297,10 +272,7 @@ impl<'a> Json<'a> {
             match self.text.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    let escape = *self
-                        .text
-                        .get(at + 1)
-                        .ok_or("a string ends in a backslash")?;
+                    let escape = *self.text.get(at + 1).ok_or("a string ends in a backslash")?;
                     at += 2;
                     let plain = match escape {
                         b'"' | b'\\' | b'/' => escape,
@@ -461,8 +433,14 @@ impl<'a> Json<'a> {
     }
 }
 
+/// A text that is one JSON value and nothing else; None for any other.
+pub fn json_value(builder: &mut Builder, text: &[u8]) -> Option<ValueId> {
+    let mut json = Json { text, at: 0, depth: 16 };
+    let value = json.value(builder, json.depth).ok()?;
+    json.peek();
+    (json.at == text.len()).then_some(value)
+}
+
 fn deeper(depth: usize) -> Parse<usize> {
-    depth
-        .checked_sub(1)
-        .ok_or_else(|| "values nested too deeply".to_string())
+    depth.checked_sub(1).ok_or_else(|| "values nested too deeply".to_string())
 }

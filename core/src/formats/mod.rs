@@ -8,7 +8,11 @@ use std::path::Path;
 use crate::history::{History, Value, ValueId};
 
 mod builder;
+mod csv;
+mod edn;
+mod guess;
 mod input;
+mod jepsen_log;
 mod jsonl;
 #[cfg(feature = "python")]
 pub mod py;
@@ -31,12 +35,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            event_bytes: 64 << 20,
-            depth: 64,
-            total_bytes: 64 << 30,
-            memory_bytes: 4 << 30,
-        }
+        Limits { event_bytes: 64 << 20, depth: 64, total_bytes: 64 << 30, memory_bytes: 4 << 30 }
     }
 }
 
@@ -57,21 +56,11 @@ pub struct FormatError {
 
 impl FormatError {
     pub fn new(line: u64, message: impl Into<String>, text: &[u8]) -> Self {
-        FormatError {
-            line,
-            message: message.into(),
-            text: printable(text),
-            hint: String::new(),
-        }
+        FormatError { line, message: message.into(), text: printable(text), hint: String::new() }
     }
 
     pub fn whole(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        FormatError {
-            line: 0,
-            message: message.into(),
-            text: String::new(),
-            hint: hint.into(),
-        }
+        FormatError { line: 0, message: message.into(), text: String::new(), hint: hint.into() }
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -102,14 +91,26 @@ pub fn printable(text: &[u8]) -> String {
 pub enum Format {
     /// One JSON object a line: paxtest's own.
     Jsonl,
+    /// Jepsen's maps.
+    Edn,
+    /// The same, one a line, with `:key`: Porcupine's test data.
+    Kv,
+    /// Jepsen's log lines and its history.txt.
+    JepsenLog,
+    Csv,
 }
 
 impl Format {
-    pub const ALL: [Format; 1] = [Format::Jsonl];
+    pub const ALL: [Format; 5] =
+        [Format::Jsonl, Format::Edn, Format::Kv, Format::JepsenLog, Format::Csv];
 
     pub fn name(self) -> &'static str {
         match self {
             Format::Jsonl => "jsonl",
+            Format::Edn => "edn",
+            Format::Kv => "kv",
+            Format::JepsenLog => "jepsen-log",
+            Format::Csv => "csv",
         }
     }
 
@@ -122,6 +123,8 @@ impl Format {
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Options {
     pub format: Option<Format>,
+    /// Whether values are tuples [key value] of jepsen.independent (EDN and log lines).
+    pub independent: Option<bool>,
     pub limits: Limits,
 }
 
@@ -144,15 +147,14 @@ pub struct Parsed {
     /// Errors (class, text) and which operation ended with which.
     pub errors: Vec<(String, String)>,
     pub op_errors: std::collections::HashMap<u32, u32>,
+    /// Completions of unknown outcome: operation, event position, time.
+    pub infos: Vec<(u32, u32, i64)>,
     pub bytes_read: u64,
 }
 
 pub fn read_path(path: &Path, options: &Options) -> Result<Parsed, FormatError> {
     let file = File::open(path).map_err(|e| {
-        FormatError::whole(
-            format!("cannot open {}: {e}", path.display()),
-            "check the path",
-        )
+        FormatError::whole(format!("cannot open {}: {e}", path.display()), "check the path")
     })?;
     read(Box::new(file), options)
 }
@@ -162,11 +164,24 @@ pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<Parsed, FormatError
 }
 
 fn read(reader: Box<dyn Read + '_>, options: &Options) -> Result<Parsed, FormatError> {
+    let (reader, compression) = input::decompressed(reader)?;
     let mut input = Input::new(reader, options.limits);
-    let format = options.format.unwrap_or(Format::Jsonl);
+    let format = match options.format {
+        Some(format) => format,
+        None => guess::format(&mut input)?,
+    };
     let mut builder = Builder::new(options.limits);
+    if let Some(name) = compression {
+        builder.notes.push(format!("decompressed from {name}"));
+    }
     match format {
         Format::Jsonl => jsonl::read(&mut input, &mut builder)?,
+        Format::Edn | Format::Kv => edn::read(&mut input, &mut builder)?,
+        Format::JepsenLog => jepsen_log::read(&mut input, &mut builder)?,
+        Format::Csv => csv::read(&mut input, &mut builder)?,
+    }
+    if matches!(format, Format::Edn | Format::JepsenLog) {
+        builder.split_tuples(options.independent)?;
     }
     Ok(builder.finish(format, input.bytes_read()))
 }

@@ -1,6 +1,5 @@
 //! `_core.History`: a parsed history as Python sees it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::create_exception;
@@ -10,7 +9,7 @@ use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
 };
 
-use super::builder::{Event, Kind};
+use super::builder::{Kind, Row};
 use super::{
     read_bytes, read_path, sorted_map, Builder, Format, FormatError, Limits, Options, Parsed,
 };
@@ -41,7 +40,7 @@ impl PyHistory {
     }
 }
 
-fn options(format: &str, memory_mb: Option<u64>) -> PyResult<Options> {
+fn options(format: &str, independent: Option<bool>, memory_mb: Option<u64>) -> PyResult<Options> {
     let format = match format {
         "auto" => None,
         name => Some(Format::by_name(name).ok_or_else(|| {
@@ -58,47 +57,45 @@ fn options(format: &str, memory_mb: Option<u64>) -> PyResult<Options> {
     if let Some(mb) = memory_mb {
         limits.memory_bytes = mb << 20;
     }
-    Ok(Options { format, limits })
+    Ok(Options { format, independent, limits })
 }
 
 #[pymethods]
 impl PyHistory {
     #[staticmethod]
-    #[pyo3(signature = (path, format = "auto", *, memory_mb = None))]
+    #[pyo3(signature = (path, format = "auto", *, independent = None, memory_mb = None))]
     fn read(
         py: Python<'_>,
         path: std::path::PathBuf,
         format: &str,
+        independent: Option<bool>,
         memory_mb: Option<u64>,
     ) -> PyResult<Self> {
-        let options = options(format, memory_mb)?;
+        let options = options(format, independent, memory_mb)?;
         let parsed = py.detach(|| read_path(&path, &options))?;
-        Ok(PyHistory {
-            parsed: Arc::new(parsed),
-        })
+        Ok(PyHistory { parsed: Arc::new(parsed) })
     }
 
     #[staticmethod]
-    #[pyo3(signature = (data, format = "auto", *, memory_mb = None))]
+    #[pyo3(signature = (data, format = "auto", *, independent = None, memory_mb = None))]
     fn from_bytes(
         py: Python<'_>,
         data: &Bound<'_, PyBytes>,
         format: &str,
+        independent: Option<bool>,
         memory_mb: Option<u64>,
     ) -> PyResult<Self> {
-        let options = options(format, memory_mb)?;
+        let options = options(format, independent, memory_mb)?;
         let bytes = data.as_bytes();
         let parsed = py.detach(|| read_bytes(bytes, &options))?;
-        Ok(PyHistory {
-            parsed: Arc::new(parsed),
-        })
+        Ok(PyHistory { parsed: Arc::new(parsed) })
     }
 
     /// From (process, f, key, argument, result, "ok"|"fail"|"info", invoked_ns, completed_ns).
     /// Where times tie, invocations come before completions.
     #[staticmethod]
     fn from_ops(operations: &Bound<'_, PyAny>) -> PyResult<Self> {
-        type Row<'py> = (
+        type Fields<'py> = (
             Bound<'py, PyAny>,
             String,
             Bound<'py, PyAny>,
@@ -110,76 +107,30 @@ impl PyHistory {
         );
         let limits = Limits::default();
         let mut builder = Builder::new(limits);
-        let mut events: Vec<(i64, bool, Event)> = Vec::new();
-        for (number, row) in operations.try_iter()?.enumerate() {
-            let (process, f, key, argument, result, outcome, invoked, completed): Row<'_> =
-                row?.extract()?;
-            let process = match process.extract::<i64>() {
+        let mut rows = Vec::new();
+        for (number, fields) in operations.try_iter()?.enumerate() {
+            let (process, f, key, argument, result, outcome, invoked_ns, completed_ns): Fields<'_> =
+                fields?.extract()?;
+            let mut row = Row::new(number as u64 + 1);
+            row.process = match process.extract::<i64>() {
                 Ok(n) => builder.process_number(n),
                 Err(_) => builder.process_name(&process.extract::<String>()?),
             };
-            let kind = Kind::parse(outcome.as_bytes())
+            row.f = builder.function(f.as_bytes()).map_err(PyValueError::new_err)?;
+            row.outcome = Kind::parse(outcome.as_bytes())
                 .filter(|k| *k != Kind::Invoke)
                 .ok_or_else(|| {
                     PyValueError::new_err(format!("outcome {outcome:?}: ok, fail or info expected"))
                 })?;
-            let mut event = Event {
-                line: number as u64 + 1,
-                index: None,
-                time_ns: Some(invoked),
-                process,
-                kind: Kind::Invoke,
-                f: builder
-                    .function(f.as_bytes())
-                    .map_err(PyValueError::new_err)?,
-                key: Some(value_from_py(&mut builder, &key, limits.depth)?),
-                value: value_from_py(&mut builder, &argument, limits.depth)?,
-                node: 0,
-                error: 0,
-            };
-            events.push((invoked, false, event));
-            let completed = match (kind, completed) {
-                (Kind::Info, _) => continue,
-                (_, Some(t)) if t >= invoked => t,
-                (_, other) => {
-                    return Err(PyValueError::new_err(format!(
-                        "operation {number}: completed_ns is {other:?}, expected at least invoked_ns {invoked}"
-                    )))
-                }
-            };
-            event.kind = kind;
-            event.time_ns = Some(completed);
-            event.value = value_from_py(&mut builder, &result, limits.depth)?;
-            events.push((completed, true, event));
+            row.key = Some(value_from_py(&mut builder, &key, limits.depth)?);
+            row.arg = value_from_py(&mut builder, &argument, limits.depth)?;
+            row.out = value_from_py(&mut builder, &result, limits.depth)?;
+            row.invoked_ns = invoked_ns;
+            row.completed_ns = completed_ns;
+            rows.push(row);
         }
-        events.sort_by_key(|e| (e.0, e.1));
-        // A process may end one operation and begin the next at the same instant.
-        let mut open: HashMap<u32, u64> = HashMap::new();
-        let mut at = 0;
-        while at < events.len() {
-            let event = events[at].2;
-            if event.kind == Kind::Invoke {
-                if let Some(&number) = open.get(&event.process) {
-                    let done = (at + 1..events.len())
-                        .take_while(|&i| events[i].0 == events[at].0)
-                        .find(|&i| events[i].1 && events[i].2.line == number);
-                    if let Some(done) = done {
-                        events[at..=done].rotate_right(1);
-                        continue;
-                    }
-                }
-                open.insert(event.process, event.line);
-            } else {
-                open.remove(&event.process);
-            }
-            at += 1;
-        }
-        for (_, _, event) in events {
-            builder.event(event)?;
-        }
-        Ok(PyHistory {
-            parsed: Arc::new(builder.finish(Format::Jsonl, 0)),
-        })
+        builder.rows(rows)?;
+        Ok(PyHistory { parsed: Arc::new(builder.finish(Format::Jsonl, 0)) })
     }
 
     fn __len__(&self) -> usize {
@@ -234,7 +185,7 @@ impl PyHistory {
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let ops = &self.history().ops;
         let d = PyDict::new(py);
-        let mut column = |name: &str, width: usize, get: &dyn Fn(&Operation) -> u64| {
+        let column = |name: &str, width: usize, get: &dyn Fn(&Operation) -> u64| {
             let bytes = PyBytes::new_with(py, ops.len() * width, |to| {
                 for (to, op) in to.chunks_exact_mut(width).zip(ops) {
                     let number = get(op);
@@ -310,10 +261,7 @@ impl PyHistory {
         )?;
         d.set_item("invoked_ns", op.inv_ns)?;
         let closed = op.ret != OPEN;
-        d.set_item(
-            "completed_index",
-            closed.then(|| history.event_index[op.ret as usize]),
-        )?;
+        d.set_item("completed_index", closed.then(|| history.event_index[op.ret as usize]))?;
         d.set_item("completed_ns", closed.then_some(op.ret_ns))?;
         d.set_item("key", value_to_py(py, history, op.key)?)?;
         d.set_item("arg", value_to_py(py, history, op.arg)?)?;
@@ -322,24 +270,14 @@ impl PyHistory {
             value_to_py(
                 py,
                 history,
-                if closed && op.out != ValueId::NIL {
-                    op.out
-                } else {
-                    op.arg
-                },
+                if closed && op.out != ValueId::NIL { op.out } else { op.arg },
             )?,
         )?;
         d.set_item("out", value_to_py(py, history, op.out)?)?;
         let node = self.parsed.op_nodes.get(index).copied().unwrap_or(0);
-        d.set_item(
-            "node",
-            (node > 0).then(|| self.parsed.nodes[node as usize - 1].as_str()),
-        )?;
-        let error = self
-            .parsed
-            .op_errors
-            .get(&(index as u32))
-            .map(|&e| &self.parsed.errors[e as usize]);
+        d.set_item("node", (node > 0).then(|| self.parsed.nodes[node as usize - 1].as_str()))?;
+        let error =
+            self.parsed.op_errors.get(&(index as u32)).map(|&e| &self.parsed.errors[e as usize]);
         d.set_item("error", error.map(|(c, t)| (c.as_str(), t.as_str())))?;
         d.set_item("inv", op.inv)?;
         d.set_item("ret", closed.then_some(op.ret))?;
@@ -353,9 +291,8 @@ pub fn value_from_py(
     object: &Bound<'_, PyAny>,
     depth: usize,
 ) -> PyResult<ValueId> {
-    let deeper = depth
-        .checked_sub(1)
-        .ok_or_else(|| PyValueError::new_err("values nested too deeply"))?;
+    let deeper =
+        depth.checked_sub(1).ok_or_else(|| PyValueError::new_err("values nested too deeply"))?;
     let value = if object.is_none() {
         return Ok(ValueId::NIL);
     } else if let Ok(b) = object.cast::<PyBool>() {
@@ -369,10 +306,8 @@ pub fn value_from_py(
     } else if let Ok(d) = object.cast::<PyDict>() {
         let mut entries = Vec::with_capacity(d.len());
         for (k, v) in d.iter() {
-            entries.push((
-                value_from_py(builder, &k, deeper)?,
-                value_from_py(builder, &v, deeper)?,
-            ));
+            entries
+                .push((value_from_py(builder, &k, deeper)?, value_from_py(builder, &v, deeper)?));
         }
         Value::Map(sorted_map(entries))
     } else if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
@@ -442,10 +377,8 @@ pub fn value_to_py<'py>(
         Value::Float(bits) => f64::from_bits(bits).into_pyobject(py)?.into_any(),
         Value::Str(s) => s.into_pyobject(py)?.into_any(),
         Value::List(items) => {
-            let items = items
-                .iter()
-                .map(|&i| value_to_py(py, history, i))
-                .collect::<PyResult<Vec<_>>>()?;
+            let items =
+                items.iter().map(|&i| value_to_py(py, history, i)).collect::<PyResult<Vec<_>>>()?;
             PyList::new(py, items)?.into_any()
         }
         Value::Map(entries) => {
