@@ -48,7 +48,9 @@ def one(bug: str, seed: int, options: argparse.Namespace, store: Path) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bugs", default="local-read,ignore-accepted,volatile-accept,lease-wallclock")
+    parser.add_argument(
+        "--bugs", default="local-read,ignore-accepted,volatile-accept,lease-wallclock"
+    )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--cluster", default="docker")
@@ -66,7 +68,9 @@ def main() -> None:
                 row = one(bug, seed, options, store)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-    print(f"\n{'bug':24} {'exit 0':>6} {'exit 1':>6} {'other':>6} {'median s to first':>18} {'ops':>8}")
+    print(
+        f"\n{'bug':24} {'exit 0':>6} {'exit 1':>6} {'other':>6} {'median s to first':>18} {'ops':>8}"
+    )
     for bug in options.bugs.split(","):
         mine = [row for row in rows if row["bug"] == bug]
         codes = [row["exit"] for row in mine]

@@ -25,9 +25,7 @@ from paxtest.verdict import (
 log = logging.getLogger("paxtest.analysis")
 
 
-def analyse(
-    run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCounts
-) -> RunResult:
+def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCounts) -> RunResult:
     """Run every checker over what the run left. A checker that crashes costs its own answer only.
 
     The verdict is the worst of the checks; one that would be `valid` is `vacuous` when faults

@@ -1,19 +1,19 @@
 """The exception tree. Every error names the value, what was expected and what to do next.
 
-    PaxtestError                      exit code 255
-    |-- UsageError                    exit code 254: the user can mend it by typing something else
-    |   |-- PlanError                 a plan, a flag or a `--set` that cannot be
-    |   |-- HistoryError              a file that is not a history, or a hostile one
-    |   |-- StoreError                no such run, or a run directory that lacks its parts
-    |   `-- GeneratorError            a generator that breaks the protocol of generators
-    |-- EnvironmentError_             exit code 255: this machine or network lacks something
-    |   |-- DockerUnavailable         no engine answers, or no image can be had
-    |   |-- Unsupported               the kernel, tool or privilege a fault needs is missing
-    |   `-- AddressInUse              a port that the run needs is taken
-    |-- RemoteError                   a command on a node failed (node, argv, exit code, stderr)
-    |-- ClusterError                  nodes could not be provisioned or torn down
-    |-- NodeNotReady                  a node did not become ready before its deadline
-    `-- InternalError                 paxtest disagrees with itself: never dressed up as a verdict
+PaxtestError                      exit code 255
+|-- UsageError                    exit code 254: the user can mend it by typing something else
+|   |-- PlanError                 a plan, a flag or a `--set` that cannot be
+|   |-- HistoryError              a file that is not a history, or a hostile one
+|   |-- StoreError                no such run, or a run directory that lacks its parts
+|   `-- GeneratorError            a generator that breaks the protocol of generators
+|-- EnvironmentError_             exit code 255: this machine or network lacks something
+|   |-- DockerUnavailable         no engine answers, or no image can be had
+|   |-- Unsupported               the kernel, tool or privilege a fault needs is missing
+|   `-- AddressInUse              a port that the run needs is taken
+|-- RemoteError                   a command on a node failed (node, argv, exit code, stderr)
+|-- ClusterError                  nodes could not be provisioned or torn down
+|-- NodeNotReady                  a node did not become ready before its deadline
+`-- InternalError                 paxtest disagrees with itself: never dressed up as a verdict
 """
 
 from __future__ import annotations

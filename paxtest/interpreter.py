@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
 
 from paxtest.generator import PENDING, Context, Generator, Invocation
 from paxtest.history import Journal
@@ -27,7 +26,10 @@ class Interpreter:
     """
 
     def __init__(
-        self, generator: Generator, context: Context, workers: Mapping[int, Worker],
+        self,
+        generator: Generator,
+        context: Context,
+        workers: Mapping[int, Worker],
         journal: Journal,
     ) -> None:
         self._generator = generator
@@ -75,7 +77,7 @@ class Interpreter:
             return None
         if operation is PENDING:
             return POLL_S
-        invocation = cast(Invocation, operation)
+        invocation = operation
         if invocation.time_ns > now:
             return (invocation.time_ns - now) / 1e9
         thread = context.bit_of(invocation.process)

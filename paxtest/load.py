@@ -51,7 +51,10 @@ class Load:
 
     @classmethod
     def of(
-        cls, generator: Generator, context: Context, workers_: Mapping[int, Worker],
+        cls,
+        generator: Generator,
+        context: Context,
+        workers_: Mapping[int, Worker],
         journal: Journal,
     ) -> Load:
         return cls(Interpreter(generator, context, workers_, journal), workers_)

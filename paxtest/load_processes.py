@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError
 from paxtest.plan import Plan
 from paxtest.store import Run
+from paxtest.workload import SharesKeys, Workload
 
 REPORT_S = 0.1
 
@@ -26,13 +26,13 @@ REPORT_S = 0.1
 class LoadProcesses:
     """The parent's side; stands where a `Load` stands."""
 
-    def __init__(self, plan: Plan, run: Run, cluster: Cluster, start_ns: int) -> None:
+    def __init__(self, plan: Plan, run: Run, workload: Workload, start_ns: int) -> None:
         self._plan = plan
+        self._workload = workload
         self._tasks = [
             {
                 "plan": plan.model_dump(mode="json"),
-                "nodes": [[node.name, node.index, node.host] for node in cluster.nodes],
-                "kind": cluster.name,
+                "cluster": str(run.cluster),
                 "number": number,
                 "start_ns": start_ns,
                 "journal": str(run.segment(number)),
@@ -55,7 +55,7 @@ class LoadProcesses:
 
     def next_process(self) -> int:
         """A multiple of the concurrency above every process id used so far."""
-        return max(report.get("next_process", self._plan.workers) for report in self._reports)
+        return max(int(report.get("next_process", self._plan.workers)) for report in self._reports)
 
     def stop(self) -> None:
         for child in self._children:
@@ -88,7 +88,10 @@ class LoadProcesses:
         child.stdin.write(json.dumps(self._tasks[number]).encode() + b"\n")
         errors = asyncio.create_task(child.stderr.read())
         async for line in child.stdout:
-            self._reports[number] = json.loads(line)
+            report = json.loads(line)
+            self._reports[number] = report
+            if isinstance(self._workload, SharesKeys):
+                self._workload.note_keys_opened(report["keys_opened"])
         code = await child.wait()
         text = (await errors).decode("utf-8", "replace").strip()
         if code != 0:
@@ -109,11 +112,11 @@ async def _child(task: dict[str, Any]) -> None:
 
     plan = Plan.model_validate(task["plan"])
     number, share = task["number"], 1 / plan.load_processes
-    cluster = clusters.endpoints(task["kind"], task["nodes"])
+    cluster = await clusters.attach(Path(task["cluster"]))
     workload = workloads.load(plan.workload.name)(
         plan.workload.options,
         seed=plan.seed,
-        nodes=plan.cluster.nodes,
+        nodes=plan.cluster.count,
         concurrency=plan.workers,
         load_process=(number, plan.load_processes),
     )
@@ -161,7 +164,7 @@ async def _child(task: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point of a child."""
-    task = json.loads(sys.stdin.buffer.raw.readline())  # unbuffered: the rest is for the loop
+    task = json.loads(open(0, "rb", buffering=0, closefd=False).readline())  # unbuffered: the rest is for the loop
     asyncio.run(_child(task))
 
 

@@ -36,7 +36,7 @@ class Registry(Generic[T]):
             return cast(T, getattr(importlib.import_module(module), attribute))
         for entry in entry_points(group=self.group):
             if entry.name == name:
-                return self._imported(entry.load, name)
+                return cast(T, self._imported(entry.load, name))
         known = self.names()
         close = difflib.get_close_matches(name, known, 1)
         suggestion = f"did you mean {close[0]!r}? " if close else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import secrets
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from paxtest import cluster as clusters
 from paxtest import generator as gen
-from paxtest import history, nemesis, reports, store, workloads
+from paxtest import nemesis, reports, store, workloads
 from paxtest._version import __version__
 from paxtest.analysis import analyse
 from paxtest.cluster import systems
@@ -59,7 +60,7 @@ class Runner:
         self.workload: Workload = workloads.load(plan.workload.name)(
             plan.workload.options,
             seed=plan.seed,
-            nodes=plan.cluster.nodes,
+            nodes=plan.cluster.count,
             concurrency=plan.workers,
         )
         self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
@@ -83,52 +84,63 @@ class Runner:
         return "local"
 
     async def run(self) -> tuple[Run, RunResult]:
-        """Raises PaxtestError where the run could not be carried out; nothing is left behind."""
-        run = store.create(self.store_path, self.plan.title)
-        handler = _log_to(run.log)
-        self._watch_signals()
-        try:
-            return run, await self._run(run)
-        except PaxtestError as error:
-            log.error("%s", error)
-            raise
-        finally:
-            logging.getLogger("paxtest").removeHandler(handler)
-            handler.close()
+        """Raises PaxtestError where the run could not be carried out; nothing is left behind.
 
-    async def _run(self, run: Run) -> RunResult:
+        The run directory is made once the nodes are there: what cannot even begin leaves nothing.
+        """
         plan = self.plan
+        self._watch_signals()
         cluster = clusters.make(
             self.cluster_kind,
-            run_id=f"{plan.title}-{run.path.name}",
+            run_id=f"r{secrets.token_hex(5)}",
             nodes=plan.cluster.nodes,
             options=plan.cluster.options,
         )
         system = systems.make(plan, cluster)
-        self._save_plan(run, cluster, system)
         self.progress.note(
-            f"{plan.title}: {plan.cluster.nodes} {self.cluster_kind} nodes, {plan.workers} clients, "
-            f"{plan.time_limit_s:g} s, faults: {', '.join(self.kinds) or 'none'}, "
-            f"seed {plan.seed}\nrun: {run.path}"
+            f"{plan.title}: {plan.cluster.count} {self.cluster_kind} nodes, {plan.workers} clients,"
+            f" {plan.time_limit_s:g} s, faults: {', '.join(self.kinds) or 'none'},"
+            f" seed {plan.seed}"
         )
-        journal: Journal | None = None
         try:
+            with self.phase("provision"):
+                await self._unless_interrupted(cluster.up())
+            run = store.create(self.store_path, plan.title)
+            handler = _log_to(run.log)
             try:
-                await self._prepare(run, cluster, system)
-                journal = Journal(run.history)
-                await self._drive(run, cluster, system, journal)
-            except Interrupted:
-                self.limits.append("interrupted before the load began: nothing was tested")
-            finally:
-                if journal is not None:
-                    journal.close()
-                run.merge_history()
+                await self._on_nodes(run, cluster, system)
                 with self.phase("collect logs"):
                     await self._collect(run, cluster, system)
+            except BaseException as error:
+                log.error("%s: %s", type(error).__name__, error)
+                with self.phase("collect logs"):
+                    await self._collect(run, cluster, system)
+                raise
+        except Interrupted:
+            raise PaxtestError(
+                "interrupted before the load began: nothing was tested", "run it again"
+            ) from None
         finally:
             with self.phase("tear down"):
                 await cluster.down()
-        return await self._judge(run)
+        try:
+            return run, await self._judge(run)
+        finally:
+            logging.getLogger("paxtest").removeHandler(handler)
+            handler.close()
+
+    async def _on_nodes(self, run: Run, cluster: Cluster, system: System) -> None:
+        cluster.save(run.cluster)
+        self._save_plan(run, cluster, system)
+        base = cluster.describe().get("image_base")
+        self.progress.note(f"run: {run.path}" + (f"\nnode image: base {base}" if base else ""))
+        await self._prepare(cluster, system)
+        journal = Journal(run.history)
+        try:
+            await self._drive(run, cluster, system, journal)
+        finally:
+            journal.close()
+            run.merge_history()
 
     # -- phases ------------------------------------------------------------------------------
 
@@ -143,12 +155,8 @@ class Runner:
         finally:
             self.phases.append(Phase(name, round(time.monotonic() - began, 3)))
 
-    async def _prepare(self, run: Run, cluster: Cluster, system: System) -> None:
+    async def _prepare(self, cluster: Cluster, system: System) -> None:
         plan = self.plan
-        with self.phase("provision"):
-            await self._unless_interrupted(cluster.up())
-            cluster.save(run.cluster)
-            self._save_plan(run, cluster, system)
         names = [node.name for node in cluster.nodes]
         with self.phase("install"):
             await self._unless_interrupted(
@@ -174,7 +182,7 @@ class Runner:
             context = Context.start(plan.workers, plan.seed, nemesis=False)
             load = Load.of(bounded(plan, self.workload), context, everyone, journal)
         else:
-            load = LoadProcesses(plan, run, cluster, journal.start_ns)
+            load = LoadProcesses(plan, run, self.workload, journal.start_ns)
         self._load = load
 
         def record(f: str, value: Any, error: str = "") -> None:
@@ -206,7 +214,10 @@ class Runner:
         await live.close()
 
     async def _load_and_faults(
-        self, load: Load | LoadProcesses, adversary: nemesis.Nemesis, journal: Journal,
+        self,
+        load: Load | LoadProcesses,
+        adversary: nemesis.Nemesis,
+        journal: Journal,
         live: LiveCheck,
     ) -> None:
         plan = self.plan
@@ -409,12 +420,3 @@ def _log_to(path: Path) -> logging.Handler:
     root.addHandler(handler)
     root.propagate = False
     return handler
-
-
-def tally_words(path: Path) -> str:
-    """A count of a journal's operations, for the terminal."""
-    counts = history.tally(path)
-    return (
-        f"{counts.invoked:,} operations: {counts.ok:,} ok, {counts.fail:,} fail, "
-        f"{counts.info:,} info"
-    )

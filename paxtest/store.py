@@ -88,8 +88,9 @@ class Run:
         try:
             plan = yaml.safe_load(self.plan.read_text("utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self.plan} cannot be read: {error}", "is this a run directory?") \
-                from None
+            raise StoreError(
+                f"{self.plan} cannot be read: {error}", "is this a run directory?"
+            ) from None
         if not isinstance(plan, dict):
             raise StoreError(f"{self.plan} is not a mapping", "is this a run directory?")
         return plan

@@ -26,7 +26,11 @@ class Worker:
     """
 
     def __init__(
-        self, thread: int, node: Node, new_client: Callable[[], Client], journal: Journal,
+        self,
+        thread: int,
+        node: Node,
+        new_client: Callable[[], Client],
+        journal: Journal,
         timeout_s: float,
     ) -> None:
         self.thread = thread

@@ -65,9 +65,7 @@ class PaxosSystem:
         found = await remote.run(["sh", "-c", FAKETIME_LIBRARIES])
         if found.stdout.strip():
             self._faketime[node] = found.stdout.strip()
-            await remote.run(
-                ["sh", "-c", 'echo "+0" > "$1"', "sh", self._path(node, "faketime")]
-            )
+            await remote.run(["sh", "-c", 'echo "+0" > "$1"', "sh", self._path(node, "faketime")])
 
     def _arguments(self, node: str) -> list[str]:
         names = [n.name for n in self.cluster.nodes]
@@ -181,7 +179,7 @@ class PaxosSystem:
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
                 await redis.initialize()
-                return await cast(Any, redis.execute_command(*words))
+                return await cast(Any, redis).execute_command(*words)
         except Exception:
             return None  # any failure to answer is the answer: this node is not there
         finally:
@@ -197,4 +195,8 @@ class PaxosSystem:
         return RedisClient(CLIENT_PORT, data=str(self.options.get("data") or "register"))
 
     def describe(self) -> dict[str, Any]:
-        return {"version": __version__, "bugs": self.bugs, "reads": self.options.get("reads", "log")}
+        return {
+            "version": __version__,
+            "bugs": self.bugs,
+            "reads": self.options.get("reads", "log"),
+        }

@@ -111,8 +111,7 @@ class RedisClient:
 
     async def _command(self, *words: str) -> Any:
         assert self._redis is not None, "invoke before open"
-        # An option keeps redis-py from building dictionaries of the answer per command name.
-        return await cast(Any, self._redis.execute_command(*words))
+        return await cast(Any, self._redis).execute_command(*words)
 
     async def close(self) -> None:
         if self._redis is not None:

@@ -28,9 +28,10 @@ def list_(
 
         names = nemesis.names()
     elif noun == "models":
-        from paxtest import models
+        from paxtest import _core
 
-        names = models.names()
+        width = max(len(name) for name, *_ in _core.models())
+        names = [f"{name:{width}}  {what}" for name, what, *_ in sorted(_core.models())]
     else:
         raise UsageError(f"cannot list {noun!r}", f"one of: {', '.join(NOUNS)}")
     for name in names:

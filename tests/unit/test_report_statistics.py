@@ -112,7 +112,8 @@ def test_values_are_one_short_line_without_tricks() -> None:
 @pytest.mark.parametrize(
     ("f", "outcome", "value", "shown"),
     [("read", "ok", 3, "read → 3"), ("read", "fail", None, "read → ?"),
-     ("write", "info", 3, "write 3"), ("cas", "ok", [3, 4], "cas 3 → 4"), ("inc", "ok", None, "inc")],
+     ("write", "info", 3, "write 3"), ("cas", "ok", [3, 4], "cas 3 → 4"),
+     ("inc", "ok", None, "inc")],
 )  # fmt: skip
 def test_operations_in_few_characters(f: str, outcome: str, value: object, shown: str) -> None:
     assert words.call(f, outcome, value) == shown

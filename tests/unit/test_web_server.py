@@ -13,7 +13,6 @@ import pytest
 from sample_runs import build
 
 from paxtest.errors import AddressInUse, StoreError, UsageError
-from paxtest.reports import write_all
 from paxtest.web.runs import Runs, shown_time
 from paxtest.web.server import Server
 
@@ -23,8 +22,8 @@ SECRET = "nobody outside of the store may see this"
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     store = tmp_path / "store"
-    run = build(store / "paxos" / "20261124T050000.000Z", "invalid", operations=60)
-    write_all(run)
+    run = build(store / "paxos" / "20261124T050000.000Z", "invalid", operations=20)
+    (run / "report.html").write_text("<!doctype html><title>a report</title>")
     (store / "paxos" / "latest").symlink_to(run.name)
     (store / "latest").symlink_to(f"paxos/{run.name}")
     (tmp_path / "secret.txt").write_text(SECRET)

@@ -48,7 +48,10 @@ class Scripted:
 
 
 async def perform(
-    tmp_path: Path, answer: Callable[[Op], object], f: str = "write", value: object = 1,
+    tmp_path: Path,
+    answer: Callable[[Op], object],
+    f: str = "write",
+    value: object = 1,
     on_open: Exception | None = None,
 ) -> tuple[Op, Op]:
     Scripted.opened = Scripted.closed = 0
