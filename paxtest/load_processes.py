@@ -116,7 +116,7 @@ async def _child(task: dict[str, Any]) -> None:
     workload = workloads.load(plan.workload.name)(
         plan.workload.options,
         seed=plan.seed,
-        nodes=plan.cluster.count,
+        nodes=plan.cluster.nodes,
         concurrency=plan.workers,
         load_process=(number, plan.load_processes),
     )

@@ -6,7 +6,7 @@ import difflib
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -31,30 +31,12 @@ class SystemPlan(_Strict):
 class ClusterPlan(_Strict):
     """Where nodes come from. `auto` is docker where an engine answers, else local.
 
-    `nodes`: how many (docker, local), or the list of every host (ssh, existing).
+    ssh and existing clusters name every host in `options.hosts`.
     """
 
     kind: Literal["auto", "docker", "local", "ssh", "existing"] = "auto"
-    nodes: Annotated[int, Field(ge=1, le=MAX_NODES)] | list[str] = 5
+    nodes: int = Field(5, ge=1, le=MAX_NODES)
     options: dict[str, Any] = {}
-
-    @field_validator("nodes", mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.isdigit():
-            return [host for host in (part.strip() for part in value.split(",")) if host]
-        return value
-
-    @field_validator("nodes")
-    @classmethod
-    def _some(cls, value: int | list[str]) -> int | list[str]:
-        if isinstance(value, list) and not 1 <= len(value) <= MAX_NODES:
-            raise ValueError(f"expected 1 to {MAX_NODES} hosts")
-        return value
-
-    @property
-    def count(self) -> int:
-        return self.nodes if isinstance(self.nodes, int) else len(self.nodes)
 
 
 class WorkloadPlan(BaseModel):
@@ -122,7 +104,7 @@ class Plan(_Strict):
     def workers(self) -> int:
         """How many clients run at once."""
         if self.concurrency.endswith("n"):
-            return int(self.concurrency[:-1]) * self.cluster.count
+            return int(self.concurrency[:-1]) * self.cluster.nodes
         return int(self.concurrency)
 
     @property

@@ -60,7 +60,7 @@ class Runner:
         self.workload: Workload = workloads.load(plan.workload.name)(
             plan.workload.options,
             seed=plan.seed,
-            nodes=plan.cluster.count,
+            nodes=plan.cluster.nodes,
             concurrency=plan.workers,
         )
         self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
@@ -98,7 +98,7 @@ class Runner:
         )
         system = systems.make(plan, cluster)
         self.progress.note(
-            f"{plan.title}: {plan.cluster.count} {self.cluster_kind} nodes, {plan.workers} clients,"
+            f"{plan.title}: {plan.cluster.nodes} {self.cluster_kind} nodes, {plan.workers} clients,"
             f" {plan.time_limit_s:g} s, faults: {', '.join(self.kinds) or 'none'},"
             f" seed {plan.seed}"
         )

@@ -23,10 +23,7 @@ def run(
     cluster: Annotated[
         str | None, typer.Option(help="auto, docker, local, ssh or existing.")
     ] = None,
-    nodes: Annotated[
-        str | None,
-        typer.Option(help="How many nodes; or the hosts, comma-separated (ssh, existing)."),
-    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes.")] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="Clients: a count, or per node as in 4n.")
     ] = None,
