@@ -66,9 +66,10 @@ class DockerRemote(Shell):
         try:
             # A plain socket hides below SocketIO; over TLS or ssh, the stream is the socket.
             wire = getattr(stream, "_sock", stream)
+            ahead = _read_ahead(stream, wire)
             if stdin is not None:
                 threading.Thread(target=_feed, args=(wire, stdin), daemon=True).start()
-            if not _pump(wire, stdout, stderr, deadline_s):
+            if not _pump(wire, ahead, stdout, stderr, deadline_s):
                 return None
         finally:
             # The response owns the connection, and must let go of it before the stream does.
@@ -91,10 +92,34 @@ def _feed(wire: Any, data: bytes) -> None:
         wire.shutdown(socket.SHUT_WR)
 
 
-def _pump(wire: Any, stdout: Sink, stderr: Sink, deadline_s: float) -> bool:
+def _read_ahead(stream: Any, wire: Any) -> bytes:
+    """What the HTTP client has read beyond the headers: a quick command's output can arrive with
+    them, and the SDK hands out the socket below that buffer.
+    """
+    response = getattr(stream, "_response", None)
+    reader: Any = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
+    if not hasattr(reader, "peek"):
+        return b""
+    wire.settimeout(0)  # what is there is there: do not wait for more
+    try:
+        return bytes(reader.peek())
+    finally:
+        wire.settimeout(None)
+
+
+def _pump(wire: Any, ahead: bytes, stdout: Sink, stderr: Sink, deadline_s: float) -> bool:
     """Split the multiplexed stream into the two sinks; False when the deadline passed first."""
     buffer = bytearray()
+    data = ahead
     while True:
+        buffer += data
+        while len(buffer) >= _HEADER.size:
+            kind, length = _HEADER.unpack_from(buffer)
+            end = _HEADER.size + length
+            if len(buffer) < end:
+                break
+            (stdout if kind == _STDOUT else stderr).write(bytes(buffer[_HEADER.size : end]))
+            del buffer[:end]
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             return False
@@ -105,11 +130,3 @@ def _pump(wire: Any, stdout: Sink, stderr: Sink, deadline_s: float) -> bool:
             return False
         if not data:
             return True
-        buffer += data
-        while len(buffer) >= _HEADER.size:
-            kind, length = _HEADER.unpack_from(buffer)
-            end = _HEADER.size + length
-            if len(buffer) < end:
-                break
-            (stdout if kind == _STDOUT else stderr).write(bytes(buffer[_HEADER.size : end]))
-            del buffer[:end]
