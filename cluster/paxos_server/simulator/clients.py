@@ -14,7 +14,7 @@ import msgspec
 from .node import SimulatedNode
 from .world import World
 
-TIMEOUT_S = 1.5
+TIMEOUT_S = 0.6
 RECONNECT_S = 0.02
 
 

@@ -62,7 +62,9 @@ class Faults:
         if self._stopped:
             return
         self._note(self._rng.choice(self._kinds)())
-        self._world.after(self._world.around(self._interval_s), self._strike)
+        # Now and then two faults together: most bugs need more than one.
+        mean_s = self._interval_s / 8 if self._rng.random() < 0.4 else self._interval_s
+        self._world.after(self._world.around(mean_s), self._strike)
 
     def _note(self, text: str) -> None:
         self.log.append(f"{self._world.now_s:9.4f} {text}")
@@ -93,7 +95,7 @@ class Faults:
 
     def _kill(self) -> str:
         victims = self._some()
-        down_s = self._world.around(0.4)
+        down_s = self._world.around(0.15)
         for node in victims:
             node.kill()
             self._world.after(down_s, self._restart, node)
@@ -111,7 +113,7 @@ class Faults:
 
     def _pause(self) -> str:
         victims = self._some()
-        for_s = self._world.around(0.8)
+        for_s = self._world.around(0.25)
         for node in victims:
             node.pause()
             self._world.after(for_s, node.resume)
@@ -152,7 +154,7 @@ class Faults:
         return "heal network"
 
     def _jump(self) -> str:
-        node = self._rng.choice(self._some())
+        node = self._rng.choice(self._some()[:2])
         offset_s = (self._rng.random() * 2 - 1) * 10
         node.clock.wall_offset_s += offset_s
         return f"clock of {node.name} jumps by {offset_s:.3f} s"
@@ -169,14 +171,14 @@ class Faults:
             loss=rng.choice((0.0, 0.02, 0.1)),
             duplication=rng.choice((0.0, 0.02, 0.1)),
             slow=rng.choice((0.0, 0.02, 0.2)),
-            slow_delay_s=rng.choice((0.02, 0.2, 0.6)),
+            slow_delay_s=rng.choice((0.01, 0.1, 0.4)),
         )
         self._network.weather = weather
         return f"weather {weather}"
 
     def _slow_disk(self) -> str:
         node = self._rng.choice(self._nodes)
-        node.sync_s = self._rng.choice((0.001, 0.01, 0.1))
+        node.sync_s = self._rng.choice((0.001, 0.01, 0.05))
         return f"disk of {node.name} syncs in {node.sync_s} s"
 
     def _corrupt(self) -> str:

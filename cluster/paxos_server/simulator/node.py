@@ -18,7 +18,7 @@ from .disk import PowerLoss, SimulatedDisk
 from .network import SimulatedNetwork
 from .world import SimulatedClock, World
 
-TICK_S = 0.025
+TICK_S = 0.01
 
 Reply = Callable[[bytes | None], None]
 """Takes the reply; None when the connection broke before there was one."""

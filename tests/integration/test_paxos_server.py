@@ -1,0 +1,281 @@
+"""Real processes of the reference Paxos on loopback addresses, and real Redis clients."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+import paxtest.cluster.paxos_server as package
+
+FOLDER = Path(package.__file__).resolve().parent.parent
+CLIENT_PORT, PEER_PORT = 7379, 7380
+
+
+class PaxosCluster:
+    """N server processes, each on its own loopback address."""
+
+    def __init__(self, directory: Path, nodes: int, network: int, *arguments: str) -> None:
+        self.names = [f"n{i + 1}" for i in range(nodes)]
+        self._directory = directory
+        self._network = network
+        self._arguments = arguments
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._clients: dict[str, Redis] = {}
+
+    def host(self, name: str) -> str:
+        return f"127.{self._network // 256}.{self._network % 256}.{name[1:]}"
+
+    def argv(self, name: str, *more: str) -> list[str]:
+        peers = [f"--peer={n}={self.host(n)}:{PEER_PORT}" for n in self.names if n != name]
+        return [
+            sys.executable, "-m", "paxos_server", "--node", name,
+            "--nodes", ",".join(self.names),
+            "--listen", f"{self.host(name)}:{CLIENT_PORT}",
+            "--peer-listen", f"{self.host(name)}:{PEER_PORT}",
+            "--data", str(self._directory / name), *peers, *self._arguments, *more,
+        ]  # fmt: skip
+
+    def start(self, *names: str) -> None:
+        for name in names or self.names:
+            with open(self._directory / f"{name}.log", "ab") as log:
+                self.processes[name] = subprocess.Popen(self.argv(name), cwd=FOLDER, stderr=log)
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        self.processes[name].send_signal(number)
+        if number == signal.SIGKILL:
+            self.processes.pop(name).wait()
+            self._clients.pop(name, None)
+
+    def client(self, name: str) -> Redis:
+        """A client that never retries on its own."""
+        if name not in self._clients:
+            self._clients[name] = Redis(
+                host=self.host(name), port=CLIENT_PORT, retry=Retry(NoBackoff(), 0),
+                socket_timeout=5, single_connection_client=False,
+            )  # fmt: skip
+        return self._clients[name]
+
+    def ask(self, name: str, *words: str) -> Any:
+        return self.client(name).execute_command(*words)
+
+    def leader(self, timeout_s: float = 10.0) -> str:
+        """Wait until a leader answers for itself."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for name in self.processes:
+                with contextlib.suppress(RedisError):
+                    who, leads = self.ask(name, "PAXOS", "LEADER")
+                    if leads:
+                        return str(who.decode())
+            time.sleep(0.01)
+        raise AssertionError("no leader; logs:\n" + self.logs())
+
+    def until(self, name: str, words: list[str], timeout_s: float = 10.0) -> Any:
+        """Repeat a command that may be refused, until it is not."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.ask(name, *words)
+            except RedisError as error:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{words} on {name}: {error}\n{self.logs()}") from error
+                time.sleep(0.01)
+
+    def logs(self) -> str:
+        return "\n".join(f"{p.name}: {p.read_text()[-500:]}" for p in self._directory.glob("*.log"))
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[PaxosCluster]:
+    cluster = PaxosCluster(tmp_path, 3, 0x4B11)
+    cluster.start()
+    yield cluster
+    cluster.close()
+
+
+def test_every_node_serves_every_command(three: PaxosCluster) -> None:
+    three.leader()
+    for name in three.names:
+        assert three.until(name, ["SET", "k", name]) is True
+        assert [three.until(n, ["GET", "k"]) for n in three.names] == [name.encode()] * 3
+    assert three.ask("n1", "SET", "k", "x", "IFEQ", "other") is None
+    assert three.ask("n2", "SET", "k", "x", "IFEQ", "n3") is True
+    with pytest.raises(ResponseError, match="unknown command"):
+        three.ask("n1", "FLUSHALL")
+    with three.client("n2").pipeline() as transaction:
+        transaction.set("a", 1).incr("a").get("a").rpush("l", "x", "y")
+        assert transaction.execute() == [True, 2, b"2", 2]
+    with Redis(host=three.host("n3"), port=CLIENT_PORT, protocol=2) as redis:
+        status = redis.execute_command("PAXOS", "STATUS")
+    assert dict(zip(status[::2], status[1::2], strict=True))[b"node"] == b"n3"
+    assert abs(three.ask("n1", "PAXOS", "CLOCK") - time.time_ns()) < 1e9
+    assert three.client("n1").info()["node"] == "n1"
+
+
+def test_resp3(three: PaxosCluster) -> None:
+    three.leader()
+    with Redis(host=three.host("n1"), port=CLIENT_PORT, protocol=3) as redis:
+        assert redis.set("k", "v")
+        assert redis.get("none") is None
+        redis.sadd("s", "a", "b")
+        assert redis.smembers("s") == {b"a", b"b"}
+        assert redis.execute_command("PAXOS", "STATUS")[b"node"] == b"n1"
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-tools is not installed")
+def test_redis_cli_and_redis_benchmark(three: PaxosCluster) -> None:
+    three.leader()
+    at = ["-h", three.host("n2"), "-p", str(CLIENT_PORT)]
+
+    def run(*argv: str) -> str:
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    assert run("redis-cli", *at, "SET", "k", "from the shell") == "OK\n"
+    assert run("redis-cli", *at, "GET", "k") == "from the shell\n"
+    assert run("redis-cli", *at, "-3", "GET", "none") == "\n"
+    out = run(
+        "redis-benchmark", *at, "-q", "-n", "500", "-c", "10", "-P", "5", "-t", "set,get,incr"
+    )
+    assert out.count("requests per second") == 3
+
+
+def test_acknowledged_writes_survive_kill_9_of_everything(three: PaxosCluster) -> None:
+    three.leader()
+    for i in range(200):
+        three.until("n1", ["SET", f"k{i}", str(i)])
+    for name in list(three.names):
+        three.kill(name)
+    three.start()
+    three.leader()
+    assert [three.until("n2", ["GET", f"k{i}"]) for i in range(200)] == [
+        str(i).encode() for i in range(200)
+    ]
+    assert three.client("n2").info()["incarnation"] == 2
+
+
+def test_failover(tmp_path: Path) -> None:
+    cluster = PaxosCluster(tmp_path, 5, 0x4B12)
+    cluster.start()
+    try:
+        for _ in range(2):
+            leader = cluster.leader()
+            cluster.kill(leader)
+            started = time.monotonic()
+            survivor = next(iter(cluster.processes))
+            cluster.until(survivor, ["SET", "k", leader])
+            assert time.monotonic() - started < 2.0, cluster.logs()
+        # Two of five are gone; with a third one nothing may be answered any more.
+        leader = cluster.leader()
+        cluster.kill(leader)
+        survivor = next(iter(cluster.processes))
+        with pytest.raises(ResponseError, match=r"FAIL|UNKNOWN"):
+            cluster.ask(survivor, "SET", "k", "lost")
+    finally:
+        cluster.close()
+
+
+def test_a_paused_leader_does_not_answer_from_its_past(three: PaxosCluster) -> None:
+    leader = three.leader()
+    three.until(leader, ["SET", "k", "old"])
+    process = three.processes[leader]
+    process.send_signal(signal.SIGSTOP)
+    other = next(name for name in three.names if name != leader)
+    three.until(other, ["SET", "k", "new"])
+    process.send_signal(signal.SIGCONT)
+    assert three.until(leader, ["GET", "k"]) == b"new"
+
+
+def test_a_corrupt_log_is_refused_and_a_torn_one_is_not(
+    three: PaxosCluster, tmp_path: Path
+) -> None:
+    three.leader()
+    for i in range(20):
+        three.until("n1", ["SET", f"k{i}", "v"])
+    for name in ("n1", "n2"):
+        three.kill(name)
+    log = tmp_path / "n1" / "wal-0000000001"
+    with open(log, "ab") as file:
+        file.write(b"PXC1 a write that never ended")
+    broken = tmp_path / "n2" / "wal-0000000001"
+    data = bytearray(broken.read_bytes())
+    data[len(data) // 2] ^= 1
+    broken.write_bytes(data)
+    three.start("n1")
+    assert three.until("n1", ["GET", "k19"]) == b"v"
+    refused = subprocess.run(three.argv("n2"), cwd=FOLDER, capture_output=True, timeout=20)
+    assert refused.returncode == 3
+    assert b"refusing to start: wal-0000000001 is corrupt at byte" in refused.stderr
+    assert b"Traceback" not in refused.stderr
+
+
+def test_malformed_input_ends_its_connection_and_nothing_else(three: PaxosCluster) -> None:
+    three.leader()
+    three.until("n1", ["SET", "k", "v"])
+    garbage = [
+        b"*-1\r\n", b"*1\r\n$-5\r\n", b"*99999\r\n", b"*1\r\n:1\r\n", b"*1\r\n$3\r\nabcde\r\n",
+        b"$5\r\nhello\r\n" * 3, os.urandom(2000),
+        b"*2\r\n$3\r\nGET\r\n$999999999\r\n", b"\x00" * 70_000,
+    ]  # fmt: skip
+    for port in (CLIENT_PORT, PEER_PORT):
+        for data in garbage:
+            with socket.create_connection((three.host("n1"), port), timeout=2) as sock:
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(ConnectionError):
+                    while sock.recv(65536):
+                        pass
+    assert three.ask("n1", "GET", "k") == b"v"
+    assert three.processes["n1"].poll() is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--bug", "nonsense"], "unknown bug 'nonsense'; known: "),
+        (["--reads", "psychic"], "argument --reads: invalid choice"),
+        (["--q1", "1", "--q2", "2"], "need not intersect"),
+        (["--node", "n9"], "'n9' is not among --nodes"),
+        (["--request-timeout", "0"], "must be more than 0"),
+    ],
+)
+def test_wrong_arguments_get_one_clear_line(tmp_path: Path, wrong: list[str], says: str) -> None:
+    cluster = PaxosCluster(tmp_path, 3, 0x4B13)
+    result = subprocess.run(
+        cluster.argv("n1", *wrong), cwd=FOLDER, capture_output=True, text=True, timeout=20
+    )
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_port_in_use_gets_one_clear_line(tmp_path: Path) -> None:
+    cluster = PaxosCluster(tmp_path, 3, 0x4B14)
+    with socket.create_server((cluster.host("n1"), CLIENT_PORT)):
+        result = subprocess.run(
+            cluster.argv("n1"), cwd=FOLDER, capture_output=True, text=True, timeout=20
+        )
+    assert result.returncode == 3
+    assert "cannot listen" in result.stderr and "address already in use" in result.stderr
+    assert "Traceback" not in result.stderr
