@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from paxtest.errors import GeneratorError
 from paxtest.generator.base import (
     EXHAUSTED,
+    INVOKE,
     PENDING,
     Event,
     Generator,
@@ -26,7 +25,9 @@ from paxtest.generator.transform import map_
 
 def _with_key(key: Any, gen: Any) -> Generator:
     def set_key(op: Invocation) -> Invocation:
-        return msgspec.structs.replace(op, key=key) if op.type == "invoke" else op
+        if op.type != INVOKE:
+            return op
+        return Invocation(op.time_ns, op.process, op.f, key, op.value)
 
     return map_(set_key, gen)
 
