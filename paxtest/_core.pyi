@@ -58,6 +58,7 @@ class Columns(TypedDict):
     out: bytes  # u64
     inv: bytes  # u32: position of the invocation among the clients' events
     ret: bytes  # u32: position of the completion; 2**32 - 1 where the outcome is unknown
+    process: bytes  # u32: a number for each process
 
 class OperationDict(TypedDict):
     """An invocation with its completion. `value`: the result where there is one, else the
@@ -91,10 +92,24 @@ class History:
     functions: list[str]
 
     @staticmethod
-    def read(path: Any, format: str = "auto", *, memory_mb: int | None = None) -> History:
-        """Raises FormatError. `memory_mb`: what the parsed history may take (default 4096)."""
+    def read(
+        path: Any,
+        format: str = "auto",
+        *,
+        independent: bool | None = None,
+        memory_mb: int | None = None,
+    ) -> History:
+        """Raises FormatError. `independent`: whether values are tuples [key value] of
+        jepsen.independent (None: told from the content). `memory_mb`: what the parsed history
+        may take (default 4096)."""
     @staticmethod
-    def from_bytes(data: bytes, format: str = "auto", *, memory_mb: int | None = None) -> History:
+    def from_bytes(
+        data: bytes,
+        format: str = "auto",
+        *,
+        independent: bool | None = None,
+        memory_mb: int | None = None,
+    ) -> History:
         """The same of bytes."""
     @staticmethod
     def from_ops(

@@ -1,17 +1,17 @@
 """The independent verifier: re-checks what the native core claims, in plain Python.
 
 It shares no code with the core. A witness is checked in O(n): the order respects real time,
-every operation that happened is in it once, none that failed, and replaying it one by one on
-the data type (semantics.py) gives every result that was seen. A counterexample is checked by
-brute force: no order of its operations does. A sub-history proves something about the whole
-only together with all operations that could have provided what its operations saw, so those
-are added first. Where they disagree an InternalError is raised: a bug of ours, never a verdict.
+every operation that happened is in it once, none that failed, and doing them one by one on the
+data type (semantics/) gives every result that was seen. A counterexample is checked by brute
+force: no order of its operations does. A sub-history proves something about the whole only
+together with all operations that could have provided what its operations saw, so those are
+added first. Where they disagree an InternalError is raised: a bug of ours, never a verdict.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate, compress
 from operator import gt, lt
 from typing import Any
@@ -20,7 +20,7 @@ from paxtest import _core
 from paxtest.checkers.semantics import ANY, FAIL, INFO, Call, Semantics, find, freeze
 from paxtest.errors import InternalError
 
-CONFIGURATIONS_MAX = 200_000
+CONFIGURATIONS_MAX = 100_000
 """Steps of the brute force before a counterexample is called too big to verify."""
 
 UNSET = None
@@ -67,8 +67,7 @@ def certify(
         else:
             open_keys.add(freeze(part["key"]))
             certified = False
-    missing = compress(range(len(seen)), map(gt, columns.happened, seen))
-    for op in missing:
+    for op in compress(range(len(seen)), map(gt, columns.happened, seen)):
         by_key = semantics.per_key and partition is None
         if not open_keys or (by_key and columns.value(columns.key[op]) not in open_keys):
             raise InternalError(f"{columns.name(op)} happened but is in no witness", _REPORT)
@@ -88,6 +87,7 @@ class Columns:
         self.out = array("Q", columns["out"])
         self.inv = array("I", columns["inv"])
         self.ret = array("I", columns["ret"])
+        self.process = array("I", columns["process"])
         self.functions = history.functions
         self.happened = self.outcome.translate(bytes([1, 0, 0]) + bytes(253))
         self._values: dict[int, Any] = {}
@@ -97,11 +97,14 @@ class Columns:
 
     def value(self, value_id: int) -> Any:
         """What an id stands for, hashable."""
-        if value_id not in self._values:
-            if len(self._values) > 1_000_000:
-                self._values.clear()
-            self._values[value_id] = freeze(self.history.value(value_id))
-        return self._values[value_id]
+        known = self._values.get(value_id, self)
+        if known is not self:
+            return known
+        value = freeze(self.history.value(value_id))
+        # Long lists are read once each; keeping them would cost more than it saves.
+        if len(self._values) < 1_000_000 and not (isinstance(value, tuple) and len(value) > 8):
+            self._values[value_id] = value
+        return value
 
     def id(self, value: Any) -> int | None:
         """The id of a value; None if it does not occur."""
@@ -119,6 +122,7 @@ class Columns:
             self.value(self.out[op]),
             outcome != INFO,
             outcome == FAIL,
+            self.process[op],
         )
 
     def name(self, op: int) -> str:
@@ -153,28 +157,23 @@ def check_witness(
         raise InternalError(
             f"{columns.name(op)} comes after one that began when it had completed", _REPORT
         )
-    for op, why in _replay(columns, witness, semantics):
-        raise InternalError(f"the witness does not hold: {columns.name(op)} {why}", _REPORT)
+    bad = (semantics.replay or _replayer(semantics))(columns, witness)
+    if bad is not None:
+        raise InternalError(f"in a witness, {columns.name(bad)} cannot have happened", _REPORT)
 
 
-def _replay(
-    columns: Columns, witness: Sequence[int], semantics: Semantics
-) -> Iterator[tuple[int, str]]:
-    """Whatever goes wrong when the operations happen one after the other, in this order."""
-    if semantics.replay is not None:
-        bad = semantics.replay(columns, witness)
-        if bad is not None:
-            yield bad, "cannot happen there"
-        return
-    states: set[Hashable] = set(semantics.initial)
-    for op in witness:
-        call = columns.call(op)
-        if call.failed and not semantics.learns(call):
-            yield op, "failed, so it did not happen"
-        states = {after for state in states for after in semantics.step(state, call)}
-        if not states:
-            yield op, "cannot happen there"
-            return
+def _replayer(semantics: Semantics) -> Callable[[Columns, Sequence[int]], int | None]:
+    """Does a witness one by one: the first operation that cannot happen, or None."""
+
+    def replay(columns: Columns, witness: Sequence[int]) -> int | None:
+        machine = semantics.machine()
+        for op in witness:
+            call = columns.call(op)
+            if (call.failed and not semantics.learns(call)) or not machine.apply(call):
+                return op
+        return None
+
+    return replay
 
 
 def check_counterexample(
@@ -187,10 +186,7 @@ def check_counterexample(
 
     Raises InternalError if there is one.
     """
-    needed = closure(columns, ops, semantics, group)
-    if needed is None:
-        return False
-    linearizable = brute_force(columns, needed, semantics)
+    linearizable = brute_force(columns, closure(columns, ops, semantics, group), semantics)
     if linearizable:
         raise InternalError(
             "the counterexample can be linearized: " + ", ".join(map(columns.name, ops[:10])),
@@ -201,64 +197,53 @@ def check_counterexample(
 
 def closure(
     columns: Columns,
-    ops: Iterable[int],
+    ops: Sequence[int],
     semantics: Semantics,
     group: Callable[[int], Hashable],
-) -> list[int] | None:
-    """`ops` and all that could have provided what they saw, in order; None if too many."""
+) -> list[int]:
+    """`ops` and all that could have provided what they saw."""
     chosen = set(ops)
-    if not chosen:
-        return []
-    partition = group(next(iter(chosen)))
-    if any(group(op) != partition for op in chosen):
+    partitions = set(map(group, chosen))
+    if len(partitions) > 1:
         raise InternalError("a counterexample mixes partitions", _REPORT)
-    mates = [op for op in range(len(columns)) if group(op) == partition]
-    if semantics.observes is None or semantics.provides is None:
-        changing = {
-            op for op in mates
-            if columns.outcome[op] != FAIL and not semantics.read_only(columns.call(op))
-        }
-        return sorted(chosen | changing)
-    providers: dict[Any, list[int]] = {}
-    for op in mates:
-        if columns.outcome[op] != FAIL:
-            for token in semantics.provides(columns.call(op)):
-                providers.setdefault(token, []).append(op)
-    todo = list(chosen)
-    while todo:
-        for token in semantics.observes(columns.call(todo.pop())):
-            new = [op for op in providers.pop(token, ()) if op not in chosen]
-            chosen.update(new)
-            todo += new
-    return sorted(chosen)
+    others = (
+        (op, columns.call(op))
+        for op in range(len(columns))
+        if columns.outcome[op] != FAIL and group(op) in partitions and op not in chosen
+    )
+    return sorted(chosen | semantics.closure(list(map(columns.call, chosen)), others))
 
 
 def brute_force(columns: Columns, ops: Sequence[int], semantics: Semantics) -> bool | None:
     """Whether some order of `ops` is a linearization; None where too many would have to be
     tried. Tries all orders that respect real time, remembering (operations done, state)."""
+    ops = [op for op in ops if columns.outcome[op] != FAIL or semantics.learns(columns.call(op))]
+    if len(ops) > 2000:
+        return None
     calls = [columns.call(op) for op in ops]
+    happened = sum(1 << b for b, call in enumerate(calls) if call.known)
+    # What had completed before b began must have been done before b.
     before = [
-        sum(1 << a for a in range(len(ops)) if columns.ret[ops[a]] < columns.inv[ops[b]])
-        for b in range(len(ops))
+        sum(1 << a for a, other in enumerate(ops) if columns.ret[other] < columns.inv[op])
+        for op in ops
     ]
-    usable = [b for b, call in enumerate(calls) if not call.failed or semantics.learns(call)]
-    happened = sum(1 << b for b in usable if calls[b].known)
-    excluded = sum(1 << b for b in range(len(ops)) if b not in set(usable))
-    start = [(excluded, state) for state in semantics.initial]
-    visited, stack = set(start), start
+    machine = semantics.machine()
+    visited = {(0, machine.key())}
+    stack = [(0, machine)]
     while stack:
-        done, state = stack.pop()
+        done, machine = stack.pop()
         if done & happened == happened:
             return True
-        for b in usable:
-            # What completed before b began must have happened already, if it did at all.
-            if done >> b & 1 or before[b] & happened & ~done:
+        for b, call in enumerate(calls):
+            if done >> b & 1 or before[b] & ~done:
                 continue
-            for after in semantics.step(state, calls[b]):
-                configuration = (done | 1 << b, after)
-                if configuration not in visited:
-                    if len(visited) >= CONFIGURATIONS_MAX:
-                        return None
-                    visited.add(configuration)
-                    stack.append(configuration)
+            after = machine.copy()
+            if not after.apply(call):
+                continue
+            configuration = (done | 1 << b, after.key())
+            if configuration not in visited:
+                if len(visited) >= CONFIGURATIONS_MAX:
+                    return None
+                visited.add(configuration)
+                stack.append((configuration[0], after))
     return False

@@ -197,10 +197,11 @@ def _tell(result: FileCheck) -> None:
     if result.lines:
         minimal = "none of these can be spared" if result.minimal else "not proven minimal"
         typer.echo(f"look at: {len(result.lines)} operations ({minimal}):")
-        for line in result.lines[:OPERATIONS_SHOWN]:
-            typer.echo(f"           {line}")
         if len(result.lines) > OPERATIONS_SHOWN:
-            typer.echo(f"           ... {len(result.lines) - OPERATIONS_SHOWN} more (--json)")
+            left_out = len(result.lines) - OPERATIONS_SHOWN
+            typer.echo(f"           ... {left_out} earlier ones (--json has all)")
+        for line in result.lines[-OPERATIONS_SHOWN:]:
+            typer.echo(f"           {line}")
     first = result.first_violation()
     if first is not None:
         when = f" ({first['time_ns'] / 1e9:.3f} s)" if first["time_ns"] is not None else ""

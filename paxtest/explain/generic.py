@@ -5,7 +5,7 @@ from __future__ import annotations
 from paxtest import _core
 from paxtest.explain.words import Teller, value
 
-LISTED_MAX = 12
+LISTED_MAX = 8
 
 
 def invalid(tell: Teller, part: _core.Partition) -> list[str]:
@@ -20,15 +20,15 @@ def invalid(tell: Teller, part: _core.Partition) -> list[str]:
         + f"; it became impossible when {tell.who(last)} {tell.deed(last)} {tell.ended(last)}."
     ]
     forced = forced_orders(tell, ops)
+    if len(forced) > LISTED_MAX:
+        forced = [pair for pair in forced if last in pair][-LISTED_MAX:]
     if forced:
+        orders = "; ".join(
+            f"{tell.noun(a)} (ended {tell.ended(a)}) before {tell.noun(b)} (began {tell.began(b)})"
+            for a, b in forced
+        )
         said.append(
-            "Real time forces: "
-            + "; ".join(
-                f"{tell.noun(a)} (ended {tell.ended(a)}) before {tell.noun(b)} "
-                f"(began {tell.began(b)})"
-                for a, b in forced[:LISTED_MAX]
-            )
-            + ("; and more." if len(forced) > LISTED_MAX else ".")
+            f"Real time forces{' among others' if len(ops) > LISTED_MAX else ''}: {orders}."
         )
     return said
 

@@ -1,6 +1,6 @@
 """Histories from files of any known format, and to files. The parsers are in the native core.
 
-    history = formats.read(Path("history.jsonl"))
+history = formats.read(Path("history.jsonl"))
 """
 
 from __future__ import annotations

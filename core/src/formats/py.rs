@@ -181,7 +181,8 @@ impl PyHistory {
     }
 
     /// The operations as flat arrays, native-endian: f u16, outcome u8 (0 ok, 1 fail, 2 info),
-    /// key, arg, out u64 (ids of values), inv, ret u32 (event positions; ret 2**32-1: unknown).
+    /// key, arg, out u64 (ids of values), inv, ret u32 (event positions; ret 2**32-1: unknown),
+    /// process u32.
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let ops = &self.history().ops;
         let d = PyDict::new(py);
@@ -211,6 +212,7 @@ impl PyHistory {
         column("out", 8, &|op| op.out.0)?;
         column("inv", 4, &|op| u64::from(op.inv))?;
         column("ret", 4, &|op| u64::from(op.ret))?;
+        column("process", 4, &|op| u64::from(op.process))?;
         Ok(d)
     }
 
