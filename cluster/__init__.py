@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from paxtest.errors import ClusterError, PlanError
 
@@ -19,67 +19,74 @@ def make(
     kind: str,
     *,
     run_id: str,
-    nodes: int | Sequence[str],
+    nodes: int,
     options: Mapping[str, Any] | None = None,
 ) -> Cluster:
-    """A cluster, not yet up. `nodes`: how many (docker, local), or which hosts (ssh, existing).
+    """A cluster, not yet up, of so many nodes. Options: docs/reference/clusters.md; those of ssh
+    and existing clusters name the hosts (`hosts`, a list).
 
-    Options: docs/reference/clusters.md. PlanError for a kind, number or option that cannot be.
+    PlanError for a kind, number or option that cannot be.
     """
-    # Imported on demand: whoever runs locally need not load the Docker SDK and paramiko.
+    factory = _class(kind)
     given = dict(options or {})
     try:
         if kind in ("docker", "local"):
-            if not isinstance(nodes, int):
-                raise PlanError(f"a {kind} cluster takes a number of nodes, not {nodes!r}")
-            if kind == "docker":
-                from paxtest.cluster.docker import DockerCluster
-
-                return DockerCluster(run_id, nodes, **given)
-            from paxtest.cluster.local import LocalCluster
-
-            return LocalCluster(run_id, nodes, **given)
-        if kind in ("ssh", "existing"):
-            if isinstance(nodes, int | str):
-                raise PlanError(f"a cluster of kind {kind} takes a list of hosts, not {nodes!r}")
-            if kind == "ssh":
-                from paxtest.cluster.ssh import SshCluster
-
-                return SshCluster(run_id, nodes, **given)
-            from paxtest.cluster.existing import ExistingCluster
-
-            return ExistingCluster(run_id, nodes, **given)
+            return cast("Cluster", factory(run_id, nodes, **given))
+        hosts = given.pop("hosts", None)
+        if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+            raise PlanError(
+                f"a cluster of kind {kind} needs a list of hosts, not {hosts!r}",
+                "in the plan: cluster.options.hosts: [10.0.0.1, 10.0.0.2]",
+            )
+        if len(hosts) != nodes:
+            raise PlanError(
+                f"the plan says {nodes} nodes but names {len(hosts)} hosts",
+                f"set cluster.nodes to {len(hosts)}",
+            )
+        return cast("Cluster", factory(run_id, hosts, **given))
     except TypeError as error:
         raise PlanError(
             f"options of a {kind} cluster: {error}", "see docs/reference/clusters.md"
         ) from error
-    raise PlanError(f"no such kind of cluster: {kind!r}", f"one of {', '.join(KINDS)}")
 
 
 async def attach(path: Path) -> Cluster:
     """The cluster that another process made and saved as `path` (cluster.json)."""
+    saved = _read(path)
+    cluster: Cluster = await _class(saved["kind"]).attach(saved)
+    return cluster
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         saved = json.loads(path.read_text())
-        kind = saved["kind"]
+        if saved["kind"] in KINDS and saved["schema"] == 1:
+            return dict(saved)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClusterError(f"{path} is not a saved cluster: {error}") from error
-    if kind == "docker":
-        from paxtest.cluster.docker import DockerCluster
+    raise ClusterError(f"{path} is not a saved cluster that this version knows")
 
-        return await DockerCluster.attach(saved)
-    if kind == "local":
-        from paxtest.cluster.local import LocalCluster
 
-        return await LocalCluster.attach(saved)
-    if kind == "ssh":
-        from paxtest.cluster.ssh import SshCluster
+def _class(kind: str) -> Any:
+    """Imported on demand: whoever runs locally need not load the Docker SDK and paramiko."""
+    match kind:
+        case "docker":
+            from paxtest.cluster.docker import DockerCluster
 
-        return await SshCluster.attach(saved)
-    if kind == "existing":
-        from paxtest.cluster.existing import ExistingCluster
+            return DockerCluster
+        case "local":
+            from paxtest.cluster.local import LocalCluster
 
-        return await ExistingCluster.attach(saved)
-    raise ClusterError(f"{path}: no such kind of cluster: {kind!r}")
+            return LocalCluster
+        case "ssh":
+            from paxtest.cluster.ssh import SshCluster
+
+            return SshCluster
+        case "existing":
+            from paxtest.cluster.existing import ExistingCluster
+
+            return ExistingCluster
+    raise PlanError(f"no such kind of cluster: {kind!r}", f"one of {', '.join(KINDS)}")
 
 
 def docker_available() -> str | None:

@@ -202,7 +202,7 @@ async def run(run_id: str, owner: str, directory: Path, nodes: list[str], seed: 
         server = await asyncio.start_unix_server(keeper.serve, directory / f"{SOCKET}.new")
         (directory / f"{SOCKET}.new").rename(directory / SOCKET)
         async with server:  # uvloop closes a server that nobody refers to
-            while ownership.alive(owner):  # noqa: ASYNC110: the kernel sends no event for that
+            while ownership.alive(owner):  # noqa: ASYNC110 (no event tells of it)
                 await asyncio.sleep(WATCH_S)
     print(f"owner {owner} is gone: cleaning up", flush=True)
     processes.kill(run_id)

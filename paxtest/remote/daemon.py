@@ -14,7 +14,7 @@ from pathlib import PurePath
 from paxtest.errors import RemoteError
 from paxtest.remote.protocol import Remote
 
-# POSIX sh. `look PIDFILE` sets pid and state; state is empty when no such process lives.
+# POSIX sh. `look` sets pid and state; state is empty when no such process lives.
 # A zombie is dead: whoever has to reap it may be late.
 _LOOK = r"""
 stat_of() {
@@ -25,14 +25,14 @@ stat_of() {
     case $1 in Z|X) return 0 ;; esac
     state=$1 started=${20}
 }
-look() {
+look() {  # reads $pidfile
     pid= state= recorded=
-    { read -r pid recorded < "$1"; } 2>/dev/null || return 0
+    { read -r pid recorded < "$pidfile"; } 2>/dev/null || return 0
     [ -n "$recorded" ] || { pid= ; return 0; }
     stat_of "$pid"
     [ "$started" = "$recorded" ] || state=
 }
-until_() {  # until_ TIMES CONDITION: evaluate it at most that often, every 10 ms
+until_() {  # until_ TIMES CONDITION: evaluate it at most that often, every 10 ms; $1 is not yours
     left=$1
     while ! eval "$2"; do
         left=$((left - 1))
@@ -49,14 +49,14 @@ program=$1 inner=$2
 shift 2
 directory=$1 log=$2 pidfile=$3
 shift 3
-look "$pidfile"
+look
 [ -z "$state" ] || { echo "$pid"; exit 0; }
 command -v "$program" >/dev/null 2>&1 || { echo "no such program: $program" >&2; exit 127; }
 mkdir -p -- "$directory" "${log%/*}" "${pidfile%/*}" && cd -- "$directory" || exit 1
 rm -f -- "$pidfile"
 setsid sh -c "$inner" sh "$pidfile" "$@" </dev/null >>"$log" 2>&1 &
 until_ 500 '[ -s "$pidfile" ]' || { echo "the daemon did not start: see $log" >&2; exit 1; }
-look "$pidfile"
+look
 echo "$pid"
 """
 )
@@ -74,18 +74,19 @@ echo "$$ $started" > "$pidfile.new" && mv -f -- "$pidfile.new" "$pidfile" && exe
 _SEND = (
     _LOOK
     + r"""
-look "$1"
+pidfile=$1
+look
 [ -n "$state" ] || exit 0
 kill -s "$2" -- "-$pid" || exit 1
 case $2 in
-    STOP) until_ 100 'look "$1"; [ "$state" = T ] || [ -z "$state" ]' ;;
-    CONT) until_ 100 'look "$1"; [ "$state" != T ]' ;;
+    STOP) until_ 100 'look; [ "$state" = T ] || [ -z "$state" ]' ;;
+    CONT) until_ 100 'look; [ "$state" != T ]' ;;
 esac
 echo sent
 """
 )
 
-_STATE = _LOOK + '\nlook "$1"\n[ -z "$state" ] || echo "$pid $state"\n'
+_STATE = _LOOK + '\npidfile=$1\nlook\n[ -z "$state" ] || echo "$pid $state"\n'
 
 _KILL = (
     _LOOK
@@ -94,10 +95,11 @@ alone() {  # threads outlive a leader that is a zombie already, and hold files a
     set -- "/proc/$1/task"/*
     [ $# -le 1 ]
 }
-look "$1"
+pidfile=$1
+look
 [ -n "$state" ] || exit 0
 kill -s KILL -- "-$pid"
-until_ "$2" 'look "$1"; [ -z "$state" ] && alone "$pid"' || {
+until_ "$2" 'look; [ -z "$state" ] && alone "$pid"' || {
     echo "pid $pid outlived SIGKILL" >&2
     exit 1
 }

@@ -42,7 +42,8 @@ class LocalRemote(Shell):
             return None
         finally:
             await _end(process)
-        return process.returncode
+        code = process.returncode
+        return code if code is None or code >= 0 else 128 - code  # as a shell puts it
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

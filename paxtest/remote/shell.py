@@ -67,8 +67,8 @@ class Shell:
     async def execute(
         self, argv: list[str], stdin: bytes | None, stdout: Sink, stderr: Sink, limit_s: float
     ) -> int | None:
-        """Run argv to its end: the exit code (negative or 128+n: killed by signal n), or None
-        when no end came within `limit_s`, after which nothing of it is waited for."""
+        """Run argv to its end: the exit code (128+n: killed by signal n), or None when no end
+        came within `limit_s`, after which nothing of it is waited for."""
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -149,7 +149,7 @@ class Shell:
         began_s = time.monotonic()
         code = await self.execute(full, stdin, stdout, stderr, timeout_s + GRACE_S)
         late = time.monotonic() - began_s >= timeout_s
-        if code is None or (late and code in (124, 137, -9)):
+        if code is None or (late and code in (124, 137)):
             hint = f"the limit was {timeout_s:g} s; the command was killed on the node"
             text = stderr.text() if isinstance(stderr, Capped) else ""
             raise RemoteError(self.node, argv, None, text, hint)
