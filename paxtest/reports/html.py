@@ -28,11 +28,11 @@ FAULT_ROWS_MAX = 300
 PLAN_CHARACTERS_MAX = 100_000
 
 HEADLINES = {
-    Verdict.VALID: ("Valid", "One order of the operations explains everything clients saw."),
-    Verdict.INVALID: ("Invalid", "No order of the operations explains what clients saw."),
-    Verdict.UNKNOWN: ("Unknown", "Neither an order nor a violation was found."),
-    Verdict.VACUOUS: ("Vacuous", "Nothing was put to the test."),
-    None: ("No verdict", "This run was never checked to its end."),
+    Verdict.VALID: "Valid",
+    Verdict.INVALID: "Invalid",
+    Verdict.UNKNOWN: "Unknown",
+    Verdict.VACUOUS: "Vacuous",
+    None: "No verdict",
 }
 
 
@@ -77,7 +77,8 @@ def render(run: Run) -> str:
     verdict = result.verdict if result else None
     kinds = sorted({fault.kind for fault in run.faults})
     page = _environment().get_template("report.html.j2").render(
-        run=run, plan=run.plan, result=result, verdict=verdict, headline=HEADLINES[verdict],
+        run=run, plan=run.plan, result=result, verdict=verdict,
+        headline=HEADLINES[verdict], meaning=sentences(run),
         version=paxtest.__version__, check=run.main_check, rests=rests_on(run, len(columns)),
         stories=_stories(run, journal), functions=statistics.per_function(columns),
         nodes=statistics.per_node(columns), errors=statistics.errors(columns),
@@ -91,6 +92,27 @@ def render(run: Run) -> str:
         script=Markup(_asset("report.js")), bokeh=Markup(charts.bokeh_js()) if plots else "",
     )  # fmt: skip
     return str(page)
+
+
+def sentences(run: Run) -> str:
+    """What the verdict means, and the reason where the counterexample below does not tell it."""
+    result, check = run.result, run.main_check
+    if result is None:
+        return "This run was never checked to its end."
+    meaning = {
+        Verdict.VALID: "One order of the operations explains everything clients saw.",
+        Verdict.INVALID: "No order of the operations explains what clients saw.",
+        Verdict.UNKNOWN: "Neither an order nor a violation was found.",
+        Verdict.VACUOUS: "Nothing was put to the test.",
+    }[result.verdict]
+    decided = {Verdict.INVALID: "failed", Verdict.UNKNOWN: "could not decide"}
+    if check is not None and not check.algorithm and check.verdict in decided:
+        meaning = f"The check {check.name} {decided[check.verdict]}."
+        if any(c.algorithm and c.verdict is Verdict.VALID for c in result.checks):
+            meaning += " The history itself is linearizable."
+    told = check is not None and bool(check.counterexample) and result.reason == check.explanation
+    # The reason of a valid run is whatever its checks had to remark: the table of checks has it.
+    return meaning if told or result.verdict is Verdict.VALID else f"{meaning} {result.reason}"
 
 
 def rests_on(run: Run, recorded: int) -> list[tuple[str, str, str]]:

@@ -32,11 +32,12 @@ def render(run: Run) -> str:
     """The document. Nothing that a system under test said can turn into markup."""
     result, check = run.result, run.main_check
     lines = [f"## {SIGNS[result.verdict if result else None]}: {escape(run.name)}", ""]
-    if result is not None and result.reason:
+    told = check.explanation if check is not None else ""
+    if result is not None and result.reason and result.reason != told:
         lines += [escape(result.reason), ""]
-    if check is not None and check.explanation:
-        told = words.prose(check.explanation, EXPLANATION_MAX).splitlines()
-        lines += [*(f"> {escape(line)}  " for line in told), ""]
+    if told:
+        told_lines = words.prose(told, EXPLANATION_MAX).splitlines()
+        lines += [*(f"> {escape(line)}  " for line in told_lines), ""]
     lines += [f"- {escape(sentence)}" for sentence in run.missing]
     if run.missing:
         lines.append("")

@@ -145,3 +145,23 @@ def test_an_empty_directory_gets_reports_too(tmp_path: Path) -> None:
     assert "No verdict" in page.visible and "No operation was recorded" in page.visible
     assert (tmp_path / "junit.xml").is_file() and (tmp_path / "summary.md").is_file()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["junit.xml", "report.html", "summary.md"]
+
+
+def test_a_failed_check_that_is_not_about_order_is_not_told_as_one(tmp_path: Path) -> None:
+    directory = build(tmp_path / "t" / "1")
+    results = json.loads((directory / "results.json").read_text())
+    results["verdict"], results["reason"] = "invalid", "n2 logged a panic"
+    results["checks"][2] |= {"verdict": "invalid", "explanation": "n2 logged a panic"}
+    (directory / "results.json").write_text(json.dumps(results))
+    shown = report(directory).visible
+    assert "The check log-pattern failed. The history itself is linearizable." in shown
+    assert "No order of the operations" not in shown and "n2 logged a panic" in shown
+
+
+def test_the_reason_is_not_told_twice(tmp_path: Path) -> None:
+    directory = build(tmp_path / "t" / "1", "invalid")
+    results = json.loads((directory / "results.json").read_text())
+    results["reason"] = results["checks"][0]["explanation"]
+    (directory / "results.json").write_text(json.dumps(results))
+    shown = report(directory).visible
+    assert shown.count("Process 904 read 7001 from n1") == 2, "the story, and the table of checks"
