@@ -37,7 +37,7 @@ MIX = Mix(
         frozenset({"jump-back", "strobe", "drift-slow"}),
         frozenset({"jump-back", "strobe", "drift-slow", "jump-forward", "drift-fast"}),
     ),
-    pace=2.0,
+    pace=1.5,
 )
 BACKWARD = frozenset({"jump-back", "strobe", "drift-slow"})
 """The skews under which a process sees time repeat or crawl."""

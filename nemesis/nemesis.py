@@ -24,6 +24,7 @@ _LEADER_AGE_S = 5.0  # beyond that age an answer is worth nothing
 _INJECT_S = 10.0
 _PROBE_S = 2.0
 _PROBE_PAUSE_S = 0.15
+_WATCH_S = 0.02
 _HEAL_S = 15.0
 HEAL_LIMIT_S = 25.0
 """Limit of `heal` as a whole."""
@@ -105,6 +106,7 @@ class Nemesis:
         self._active[fault.id] = (fault, action)
         self._acted = True
         self._record(f"start-{fault.kind}", _told(fault, action), "")
+        watch = _Watch(self._in_flight)
         try:
             async with asyncio.timeout(_INJECT_S):
                 await action.inject()
@@ -113,7 +115,9 @@ class Nemesis:
         except Exception as error:
             await self._fail(fault, action, "inject", error)
         else:
-            await self._hold(fault, action, hold_s)
+            await self._hold(fault, action, hold_s, watch)
+        finally:
+            watch.stop()
         await self._heal_one(fault, action, _HEAL_S)
 
     async def _context(self, fault: PlannedFault) -> Context:
@@ -123,29 +127,29 @@ class Nemesis:
         leader = rng.choice(claim or self._nodes)
         return Context(self._cluster, self._system, self._nodes, leader, not claim)
 
-    async def _hold(self, fault: PlannedFault, action: Action, hold_s: float) -> None:
+    async def _hold(
+        self, fault: PlannedFault, action: Action, hold_s: float, watch: _Watch
+    ) -> None:
         """Keep the fault for `hold_s`, and probe until its effect is proven or it is over."""
         over = time.monotonic() + hold_s
-        seen, evidence, in_flight = False, "not probed: it was over too soon", 0
+        seen, evidence = False, ""
         while True:
-            in_flight = max(in_flight, self._in_flight())
             try:
                 async with asyncio.timeout(_PROBE_S):
                     seen, evidence = await action.probe()
             except Exception as error:
                 evidence = f"the probe failed: {_words(error)}"
-            in_flight = max(in_flight, self._in_flight())
             left_s = over - time.monotonic()
-            if (seen and in_flight > 0) or left_s <= _PROBE_PAUSE_S:
+            if (seen and watch.most > 0) or left_s <= _PROBE_PAUSE_S:
                 break
             await asyncio.sleep(_PROBE_PAUSE_S)
-        if seen and in_flight == 0:
+        if seen and watch.most == 0:
             evidence += "; but no client operation was open"
-        effective = seen and in_flight > 0
+        effective = seen and watch.most > 0
         if effective:
             self._effective[fault.kind] = self._effective.get(fault.kind, 0) + 1
         await self._write(
-            fault, action, "probe", effective=effective, evidence=evidence, in_flight=in_flight
+            fault, action, "probe", effective=effective, evidence=evidence, in_flight=watch.most
         )
         await asyncio.sleep(max(0.0, over - time.monotonic()))
 
@@ -178,12 +182,16 @@ class Nemesis:
 
     async def _heal_one(self, fault: PlannedFault, action: Action, limit_s: float) -> bool:
         await self._write(fault, action, "heal")
-        try:
-            async with asyncio.timeout(limit_s):
-                evidence = await action.heal()
-        except Exception as error:
-            await self._fail(fault, action, "heal", error)
-            return False
+        for attempt in (1, 2):
+            try:
+                async with asyncio.timeout(limit_s / 2):
+                    evidence = await action.heal()
+                break
+            except Exception as error:
+                if attempt == 2:
+                    await self._fail(fault, action, "heal", error)
+                    return False
+                await self._write(fault, action, "heal", text=f"again: {_words(error)}")
         del self._active[fault.id]
         await self._write(fault, action, "healed", evidence=evidence)
         self._record(f"stop-{fault.kind}", {"id": fault.id, "seen": evidence}, "")
@@ -243,6 +251,23 @@ class Nemesis:
         )
         write: Awaitable[None] = asyncio.to_thread(self._journal.append, line, sync=sync)
         await write
+
+
+class _Watch:
+    """The most client operations that were open at once since the act began."""
+
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        self.most = in_flight()
+        self._in_flight = in_flight
+        self._task = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            self.most = max(self.most, self._in_flight())
+
+    def stop(self) -> None:
+        self._task.cancel()
 
 
 class _Leaders:

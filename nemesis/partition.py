@@ -11,7 +11,7 @@ from paxtest.cluster.protocol import Cluster, Link
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.system import System
 
-_ISOLATE = (2.0, 3.5)
+_ISOLATE = (1.5, 3.5)
 _SPLIT = (1.0, 2.5)
 MIX = Mix(
     kind="partition",

@@ -9,7 +9,7 @@ from paxtest.errors import PlanError
 from paxtest.nemesis import clock, kill, partition, pause
 from paxtest.nemesis.fault import Mix, PlannedFault
 
-DEFAULT_INTERVAL_S = 4.0
+DEFAULT_INTERVAL_S = 6.0
 """Mean time between the starts of two faults of one family."""
 
 MIXES: dict[str, Mix] = {mix.kind: mix for mix in (partition.MIX, kill.MIX, pause.MIX, clock.MIX)}
@@ -147,7 +147,7 @@ def _refuse_nonsense(
             raise PlanError(f"no nemesis is named {kind!r}", f"known are {', '.join(MIXES)}")
     if not interval_s > 0:
         raise PlanError(
-            f"the nemesis interval is {interval_s} s", "it must be more than 0, 4 is usual"
+            f"the nemesis interval is {interval_s} s", "it must be more than 0, 6 is usual"
         )
     if kinds and not end_s > 0:
         raise PlanError(
