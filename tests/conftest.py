@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def _docker_reason() -> str | None:
@@ -29,22 +25,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """No container or network of ours that was not there before may be there afterwards."""
-    before = _ours()
+    """No container, network or process of ours that was not there before may be there after."""
+    from tests.commandline import containers, leftovers
+
+    before = {*containers(), *leftovers()}
     yield
-    left = _ours() - before
+    left = {*containers(), *leftovers()} - before
     assert not left, f"the tests left these behind: {sorted(left)}"
-
-
-def _ours() -> set[str]:
-    found: set[str] = set()
-    for noun in ("ps -a", "network ls"):
-        try:
-            output = subprocess.run(
-                ["docker", *noun.split(), "--filter", "label=paxtest", "--format", "{{.ID}}"],
-                capture_output=True, text=True, timeout=20, check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return set()
-        found |= {f"{noun}: {line}" for line in output.stdout.split()}
-    return found

@@ -6,7 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import threading
+import time
 from collections.abc import Mapping
+from typing import IO
 
 from paxtest.remote.shell import Shell, Sink
 
@@ -14,7 +18,11 @@ _CHUNK_BYTES = 1 << 16
 
 
 class LocalRemote(Shell):
-    """Runs commands as child processes. `env` is added to each one's environment."""
+    """Runs commands as child processes. `env` is added to each one's environment.
+
+    By subprocess in threads, not by the loop: under uvloop a child inherits copies of its pipes'
+    ends under other numbers, so that a command which leaves a daemon behind would never end.
+    """
 
     def __init__(self, node: str, *, env: Mapping[str, str] | None = None) -> None:
         super().__init__(node, env=env, is_root=os.geteuid() == 0)
@@ -22,52 +30,68 @@ class LocalRemote(Shell):
     async def execute(
         self, argv: list[str], stdin: bytes | None, stdout: Sink, stderr: Sink, limit_s: float
     ) -> int | None:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        process = subprocess.Popen(  # noqa: ASYNC220: it returns once exec has happened
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        assert process.stdout is not None and process.stderr is not None
-        pumps = asyncio.gather(
-            _write(process.stdin, stdin or b""),
-            _read(process.stdout, stdout),
-            _read(process.stderr, stderr),
-            process.wait(),
-        )
         try:
-            await asyncio.wait_for(pumps, limit_s)
-        except TimeoutError:
-            return None
+            ended = await asyncio.to_thread(_finish, process, stdin, stdout, stderr, limit_s)
         finally:
-            await _end(process)
+            _end(process)
+        if not ended:
+            return None
         code = process.returncode
-        return code if code is None or code >= 0 else 128 - code  # as a shell puts it
+        return code if code >= 0 else 128 - code  # as a shell puts it
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the process and let go of its pipes."""
+def _finish(
+    process: subprocess.Popen[bytes],
+    stdin: bytes | None,
+    stdout: Sink,
+    stderr: Sink,
+    limit_s: float,
+) -> bool:
+    """Feed and drain the pipes until the process and both streams have ended; False when the
+    limit passed first. Blocks."""
+    deadline_s = time.monotonic() + limit_s
+    pumps = [
+        threading.Thread(target=_read, args=(process.stdout, stdout), daemon=True),
+        threading.Thread(target=_read, args=(process.stderr, stderr), daemon=True),
+    ]
+    if process.stdin is not None:
+        pumps.append(threading.Thread(target=_write, args=(process.stdin, stdin), daemon=True))
+    for pump in pumps:
+        pump.start()
+    for pump in pumps:
+        pump.join(max(0.0, deadline_s - time.monotonic()))
+    try:
+        process.wait(max(0.0, deadline_s - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return not any(pump.is_alive() for pump in pumps)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process; its pipes are closed by the pumps, or by nobody's reading.
+
+    The group too: a grandchild that holds a pipe would keep a pump waiting.
+    """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), 1.0)
-    # Pipes stay open when a grandchild holds their other end; asyncio has no public way to close.
-    process._transport.close()  # type: ignore[attr-defined]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
 
 
-async def _write(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
-    if pipe is None:
-        return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+def _read(pipe: IO[bytes], sink: Sink) -> None:
+    with contextlib.suppress(ValueError, OSError), pipe:
+        while data := os.read(pipe.fileno(), _CHUNK_BYTES):
+            sink.write(data)
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError), pipe:
         pipe.write(data)
-        await pipe.drain()
-    pipe.close()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        await pipe.wait_closed()
-
-
-async def _read(pipe: asyncio.StreamReader, sink: Sink) -> None:
-    while data := await pipe.read(_CHUNK_BYTES):
-        sink.write(data)
