@@ -14,7 +14,7 @@ from itertools import pairwise
 from paxtest.reports import words
 from paxtest.verdict import CheckResult, Operation
 
-CONTEXT_MAX = 40
+CONTEXT_MAX = 12
 """Operations drawn beside those of the counterexample."""
 COUNTEREXAMPLE_MAX = 60
 
@@ -49,6 +49,7 @@ class Lane:
     y: float
     process: str
     nodes: str
+    told: bool  # it has a part in the counterexample
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,24 @@ def choose_context(
 ) -> list[Operation]:
     """Of the other operations on the same keys, those nearest to the counterexample's in time."""
     others = [c for c in candidates if not any(same(c, o) for o in counterexample)]
-    moments = [t for o in counterexample for t in (o.invoked_ns, o.completed_ns) if t is not None]
+    # Each operation of the counterexample gets its share, the last, which is mostly the
+    # impossible one, before the others: all of them together would go to where the load is.
+    told = sorted(counterexample, key=lambda o: o.invoked_ns, reverse=True)
+    nearest = [sorted(others, key=lambda c: _distance_ns(c, o)) for o in told]
+    turns = (candidate for turn in zip(*nearest, strict=True) for candidate in turn)
+    chosen: dict[tuple[int | str, int], Operation] = {}
+    for candidate in turns:
+        if len(chosen) >= limit:
+            break
+        chosen.setdefault((candidate.process, candidate.invoked_ns), candidate)
+    return list(chosen.values())
 
-    def distance(o: Operation) -> int:
-        end = o.completed_ns if o.completed_ns is not None else o.invoked_ns
-        return min(max(o.invoked_ns - t, t - end, 0) for t in moments)
 
-    return sorted(others, key=distance)[:limit] if moments else []
+def _distance_ns(a: Operation, b: Operation) -> int:
+    """How long the one had ended when the other began; for two that overlap, less than 0."""
+    end_a = a.invoked_ns if a.completed_ns is None else a.completed_ns
+    end_b = b.invoked_ns if b.completed_ns is None else b.completed_ns
+    return max(a.invoked_ns, b.invoked_ns) - min(end_a, end_b)
 
 
 def draw(check: CheckResult, context: Sequence[Operation]) -> Timeline | None:
@@ -105,7 +117,9 @@ def draw(check: CheckResult, context: Sequence[Operation]) -> Timeline | None:
     labels = [words.call(o.f, o.type, o.value) for o in all_]
     places = _places(all_, labels)
     edge = max(places.values()) + RIGHT
-    processes = list(dict.fromkeys(o.process for o in all_))
+    # The counterexample's lanes come first, so that it can be read without the others.
+    actors = list(dict.fromkeys(o.process for o in told))
+    processes = list(dict.fromkeys([*actors, *(o.process for o in all_)]))
     lane_of = {process: TOP + LANE * i for i, process in enumerate(processes)}
     bars = []
     for operation, text in zip(all_, labels, strict=True):
@@ -122,7 +136,8 @@ def draw(check: CheckResult, context: Sequence[Operation]) -> Timeline | None:
         ))  # fmt: skip
     bars.sort(key=lambda bar: ("context", "counterexample", "impossible").index(bar.role))
     lanes = [
-        Lane(y, words.plain(process, 12), _nodes(all_, process)) for process, y in lane_of.items()
+        Lane(y, words.plain(process, 12), _nodes(all_, process), process in actors)
+        for process, y in lane_of.items()
     ]
     return Timeline(
         width=edge + 4, height=TOP + LANE * len(lanes) + 12, lanes=lanes, bars=bars,
