@@ -30,7 +30,7 @@ class LocalRemote(Shell):
     async def execute(
         self, argv: list[str], stdin: bytes | None, stdout: Sink, stderr: Sink, limit_s: float
     ) -> int | None:
-        process = subprocess.Popen(  # noqa: ASYNC220: it returns once exec has happened
+        process = subprocess.Popen(  # noqa: ASYNC220 (returns at exec)
             argv,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
