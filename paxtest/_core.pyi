@@ -117,6 +117,8 @@ class History:
     ) -> History:
         """From (process, f, key, argument, result, "ok"|"fail"|"info", invoked_ns,
         completed_ns). Where times tie, invocations come before completions."""
+    def write(self, path: Any, format: Literal["jsonl", "edn"]) -> None:
+        """Writes the events to a new file. Raises OSError."""
     def __len__(self) -> int: ...
     def outcomes(self) -> tuple[int, int, int]:
         """Number of operations that ended ok, fail, info."""

@@ -22,6 +22,7 @@ class Request:
 
     model: str = "auto"
     format: str = "auto"
+    independent: bool | None = None
     algorithm: str = "auto"
     initial: Any = None
     time_budget_s: float = 60.0
@@ -130,7 +131,7 @@ def check(path: Path, request: Request) -> FileCheck:
 def _check(result: FileCheck, request: Request) -> None:
     began = time.perf_counter()
     source, planned = locate(result.path)
-    history = formats.read(source, request.format)
+    history = formats.read(source, request.format, independent=request.independent)
     result.parse_s = time.perf_counter() - began
     result.history = history
     result.notes = list(history.notes)

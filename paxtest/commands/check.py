@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from paxtest.checkers.file_check import FileCheck
+    from paxtest.checkers.file_check import FileCheck, Request
 
 PROGRESS_AFTER_S = 2.0
 OPERATIONS_SHOWN = 20
@@ -25,6 +25,10 @@ def check(
     ] = "auto",
     format: Annotated[
         str, typer.Option("--format", "-f", help="jsonl, edn, jepsen-log, kv, csv; auto guesses.")
+    ] = "auto",
+    independent: Annotated[
+        str,
+        typer.Option(help="Values are [key value] tuples of jepsen.independent: auto, yes, no."),
     ] = "auto",
     algorithm: Annotated[
         str, typer.Option(help="Force one: search, or a fast one of the model.")
@@ -55,13 +59,17 @@ def check(
     request = Request(
         model=model,
         format=format,
+        independent=_yes_or_no(independent),
         algorithm=algorithm,
         initial=_initial(initial),
         time_budget_s=time_budget,
         memory_budget_mb=memory_budget,
     )
     _single(paths, witness, "--witness")
-    _ = convert
+    _single(paths, convert, "--convert")
+    if convert is not None:
+        _convert(paths[0], convert, request)
+        return
     results = []
     for result in _checked(paths, request):
         results.append(result)
@@ -109,6 +117,29 @@ def _initial(text: str | None) -> Any:
         ) from None
 
 
+def _yes_or_no(text: str) -> bool | None:
+    from paxtest.errors import UsageError
+
+    choices = {"auto": None, "yes": True, "no": False}
+    if text not in choices:
+        raise UsageError(f"--independent {text!r} is not understood", "write auto, yes or no")
+    return choices[text]
+
+
+def _convert(path: Path, to: Path, request: Request) -> None:
+    from paxtest import formats
+    from paxtest.checkers import file_check
+
+    source, _ = file_check.locate(path)
+    history = formats.read(source, request.format, independent=request.independent)
+    formats.write(history, to)
+    typer.echo(f"wrote {to}: {len(history):,} operations")
+    if history.nemesis_events:
+        typer.echo(f"note:    {history.nemesis_events:,} events of the nemesis are left out")
+    for note in history.notes:
+        typer.echo(f"note:    {note}")
+
+
 def _single(paths: Sequence[Path], option: Path | None, name: str) -> None:
     from paxtest.errors import UsageError
 
@@ -116,7 +147,7 @@ def _single(paths: Sequence[Path], option: Path | None, name: str) -> None:
         raise UsageError(f"{name} takes one history, not {len(paths)}", "check them one by one")
 
 
-def _checked(paths: Sequence[Path], request: Any) -> Iterator[FileCheck]:
+def _checked(paths: Sequence[Path], request: Request) -> Iterator[FileCheck]:
     from paxtest.checkers import file_check
 
     with _progress(len(paths)) as advance:

@@ -16,6 +16,7 @@ mod jepsen_log;
 mod jsonl;
 #[cfg(feature = "python")]
 pub mod py;
+pub mod write;
 
 pub use builder::Builder;
 pub use input::Input;
@@ -154,9 +155,15 @@ pub struct Parsed {
 
 pub fn read_path(path: &Path, options: &Options) -> Result<Parsed, FormatError> {
     let file = File::open(path).map_err(|e| {
-        FormatError::whole(format!("cannot open {}: {e}", path.display()), "check the path")
+        FormatError::whole(format!("cannot open it: {}", reason(&e)), "check the path")
     })?;
     read(Box::new(file), options)
+}
+
+/// The words of an error of the operating system, without its number.
+fn reason(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    words.split(" (os error").next().unwrap_or_default().to_string()
 }
 
 pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<Parsed, FormatError> {

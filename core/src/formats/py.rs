@@ -11,7 +11,7 @@ use pyo3::types::{
 
 use super::builder::{Kind, Row};
 use super::{
-    read_bytes, read_path, sorted_map, Builder, Format, FormatError, Limits, Options, Parsed,
+    read_bytes, read_path, sorted_map, write, Builder, Format, FormatError, Limits, Options, Parsed,
 };
 use crate::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 
@@ -131,6 +131,21 @@ impl PyHistory {
         }
         builder.rows(rows)?;
         Ok(PyHistory { parsed: Arc::new(builder.finish(Format::Jsonl, 0)) })
+    }
+
+    /// Writes the events to a new file, as "jsonl" or "edn".
+    fn write(&self, py: Python<'_>, path: std::path::PathBuf, format: &str) -> PyResult<()> {
+        let write = match format {
+            "jsonl" => write::jsonl,
+            "edn" => write::edn,
+            _ => return Err(PyValueError::new_err("format must be jsonl or edn")),
+        };
+        py.detach(|| {
+            let mut to = std::io::BufWriter::with_capacity(1 << 16, std::fs::File::create(path)?);
+            write(&self.parsed, &mut to)?;
+            to.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+        })?;
+        Ok(())
     }
 
     fn __len__(&self) -> usize {
