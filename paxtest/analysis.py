@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from paxtest import history
+from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Checker, Evidence
 from paxtest.errors import InternalError
 from paxtest.plan import Plan
@@ -34,6 +35,9 @@ def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCoun
     evidence = Evidence(
         run.history, run.logs(), plan.checker.time_budget_s, plan.checker.memory_budget_mb
     )
+    for checker in checkers:
+        if isinstance(checker, Linearizable):
+            checker.algorithm = plan.checker.algorithm
     checks = [_check(checker, evidence) for checker in checkers]
     verdict = worst(check.verdict for check in checks)
     counts = history.tally(run.history)

@@ -134,8 +134,12 @@ async def _child(task: dict[str, Any]) -> None:
     load = Load.of(bounded(plan, workload, share), context, everyone, journal)
 
     def report() -> None:
-        line = {"in_flight": load.in_flight(), "counts": counts,
-                "next_process": load.next_process()}  # fmt: skip
+        line = {
+            "keys_opened": workload.keys_opened() if isinstance(workload, SharesKeys) else 0,
+            "in_flight": load.in_flight(),
+            "counts": counts,
+            "next_process": load.next_process(),
+        }
         print(json.dumps(line), flush=True)
 
     async def report_often() -> None:
