@@ -18,7 +18,7 @@ from docker.utils import kwargs_from_env
 from paxtest.cluster import image, ownership, probing
 from paxtest.cluster.hostnet import HostNet
 from paxtest.cluster.protocol import Net
-from paxtest.errors import ClusterError, DockerUnavailable
+from paxtest.errors import ClusterError, DockerUnavailable, PlanError
 from paxtest.node import Node
 from paxtest.remote.docker import DockerRemote, in_thread
 
@@ -93,7 +93,7 @@ class DockerCluster:
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         if not 1 <= node_count <= MAX_NODES:
-            raise ClusterError(f"a cluster has 1 to {MAX_NODES} nodes, not {node_count}")
+            raise PlanError(f"a cluster has 1 to {MAX_NODES} nodes, not {node_count}")
         self.run_id = ownership.check_run_id(run_id)
         self.nodes: tuple[Node, ...] = ()
         self.net: Net | None = None

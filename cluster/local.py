@@ -16,7 +16,7 @@ import paxtest
 from paxtest.cluster import keeper, ownership, processes
 from paxtest.cluster.ownership import OWNER_FILE
 from paxtest.cluster.protocol import Link, Net
-from paxtest.errors import AddressInUse, ClusterError
+from paxtest.errors import AddressInUse, ClusterError, PlanError
 from paxtest.node import Node
 from paxtest.remote import daemon
 from paxtest.remote.local import LocalRemote
@@ -99,9 +99,7 @@ class LocalCluster:
         self, run_id: str, node_count: int = 5, *, keep: bool = False, seed: int = 0
     ) -> None:
         if not 1 <= node_count <= keeper.MAX_NODES:
-            raise ClusterError(
-                f"a local cluster has 1 to {keeper.MAX_NODES} nodes, not {node_count}"
-            )
+            raise PlanError(f"a local cluster has 1 to {keeper.MAX_NODES} nodes, not {node_count}")
         self.run_id = ownership.check_run_id(run_id)
         self.nodes: tuple[Node, ...] = ()
         self.net: Net | None = None

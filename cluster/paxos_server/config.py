@@ -14,11 +14,18 @@ class Reads(StrEnum):
     LOCAL = "local"
 
 
+class Engine(StrEnum):
+    """How commands are agreed upon."""
+
+    MULTI = "multi"
+
+
 @dataclass(frozen=True)
 class Config:
     """Times in seconds. A follower waits `election_s` up to twice that, at random, before it
     canvasses; a lease is shorter than `election_s` by `drift`, which bounds how much faster one
-    node's monotonic clock may run than another's."""
+    node's monotonic clock may run than another's. Without `canvass` a node that hears no leader
+    prepares at once: as safe, and less calm."""
 
     node: str
     nodes: tuple[str, ...]
@@ -27,6 +34,7 @@ class Config:
     election_s: float = 0.5
     drift: float = 0.1
     step_down_s: float = 1.0
+    canvass: bool = True
     resend_s: float = 0.25
     retry_s: float = 0.4
     request_timeout_s: float = 1.0

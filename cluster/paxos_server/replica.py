@@ -268,6 +268,9 @@ class Replica:
     # --- elections ---
 
     def _canvass(self) -> None:
+        if not self.config.canvass:
+            self._prepare()
+            return
         ballot = Ballot(self.proposer.highest_seen.round + 1, self.node, self.incarnation)
         self.leader = None
         self.leadership.canvass(ballot, self._now)

@@ -34,7 +34,7 @@ class Faults:
             "partition": [self._partition, self._partition, self._heal_network],
             "kill": [self._kill, self._start_all],
             "pause": [self._pause],
-            "clock": [self._jump, self._drift],
+            "clock": [self._jump, self._drift, self._leader_in_the_past],
             "delay": [self._weather],
             "disk": [self._slow_disk],
             "corrupt": [self._corrupt],
@@ -158,6 +158,18 @@ class Faults:
         offset_s = (self._rng.random() * 2 - 1) * 10
         node.clock.wall_offset_s += offset_s
         return f"clock of {node.name} jumps by {offset_s:.3f} s"
+
+    def _leader_in_the_past(self) -> str:
+        """Isolate the leader and turn its clock back."""
+        leaders = [node for node in self._nodes if node.leading]
+        if not leaders:
+            return self._jump()
+        leader = self._rng.choice(leaders)
+        others = [node.name for node in self._nodes if node is not leader]
+        self._network.cut = frozenset(_between([leader.name], others))
+        back_s = 1 + self._world.around(5)
+        leader.clock.wall_offset_s -= back_s
+        return f"isolate {leader.name}, its clock back by {back_s:.3f} s"
 
     def _drift(self) -> str:
         node = self._rng.choice(self._nodes)

@@ -27,9 +27,7 @@ Reply = Callable[[bytes | None], None]
 class SimulatedNode:
     """A node that can be killed, started again, paused and resumed."""
 
-    def __init__(
-        self, config: Config, world: World, network: SimulatedNetwork, bugs: Bugs
-    ) -> None:
+    def __init__(self, config: Config, world: World, network: SimulatedNetwork, bugs: Bugs) -> None:
         self.config = config
         self.clock = SimulatedClock(world)
         self.disk = SimulatedDisk()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..bugs import Bugs
-from ..config import Config, Reads
+from ..config import Config, Engine, Reads
 from ..messages import AnyMessage
 from .clients import Client, Operation, Recorder
 from .faults import FAMILIES, Faults
@@ -15,16 +14,6 @@ from .node import SimulatedNode
 from .world import World
 
 QUIET_S = 1.0
-TIMES = {
-    "heartbeat_s": 0.03,
-    "election_s": 0.12,
-    "step_down_s": 0.25,
-    "resend_s": 0.06,
-    "retry_s": 0.1,
-    "request_timeout_s": 0.4,
-    "volatile_s": 0.5,
-}
-"""Shorter than a real server's, as the simulated network is fast: more elections per operation."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +28,7 @@ class Options:
     think_s: float = 0.05
     workload: str = "register"
     reads: Reads = Reads.LOG
+    engine: Engine = Engine.MULTI
     families: tuple[str, ...] = FAMILIES
     snapshot_every: int = 0
 
@@ -74,17 +64,28 @@ class Simulation:
         # Small batches and windows put more of the protocol between two operations.
         window = rng.choice((1, 2, 8))
         batch = rng.choice((1, 2, 64))
+        # Shorter times than a real server's, as the simulated network is fast, and now and then
+        # so short that leaders duel: more elections per operation.
+        election_s = rng.choice((0.03, 0.06, 0.12))
+        config = Config(
+            node="",
+            nodes=names,
+            reads=options.reads,
+            heartbeat_s=election_s / 4,
+            election_s=election_s,
+            canvass=rng.random() < 0.5,
+            step_down_s=2 * election_s,
+            resend_s=0.06,
+            retry_s=0.1,
+            request_timeout_s=0.4,
+            volatile_s=0.5,
+            window=window,
+            batch_commands=batch,
+            snapshot_every=options.snapshot_every,
+        )
         self.nodes = [
             SimulatedNode(
-                Config(
-                    node=name,
-                    nodes=names,
-                    reads=options.reads,
-                    window=window,
-                    batch_commands=batch,
-                    snapshot_every=options.snapshot_every,
-                    **TIMES,
-                ),
+                replace(config, node=name),
                 self.world,
                 self.network,
                 bugs,
@@ -196,10 +197,6 @@ class Simulation:
         return ""
 
 
-def simulate(seed: int, options: Options) -> Result:
+def run_seed(seed: int, options: Options) -> Result:
     """Run one seed."""
     return Simulation(seed, options).run()
-
-
-def seeds(first: int, count: int) -> Sequence[int]:
-    return range(first, first + count)
