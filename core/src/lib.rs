@@ -8,6 +8,7 @@ pub mod formats;
 pub mod history;
 pub mod model;
 pub mod models;
+pub mod oracle;
 pub mod orchestrate;
 #[cfg(feature = "python")]
 pub mod py;
@@ -15,6 +16,7 @@ pub mod register;
 pub mod registry;
 pub mod search;
 pub mod table;
+pub mod types;
 
 #[cfg(feature = "python")]
 #[pymodule]

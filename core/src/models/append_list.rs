@@ -15,7 +15,7 @@ pub static SPEC: Spec = Spec {
     about: "append an element to a list, read the whole list",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::append_list::PREFIXES],
     model: |history, _, options| Box::new(AppendList::new(history, options)),
     well_formed,
 };

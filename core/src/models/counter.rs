@@ -18,7 +18,7 @@ pub static SPEC: Spec = Spec {
     about: "add to a number, read it, fetch and add",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::counter::SWEEP],
     model: |history, _, options| Box::new(Counter::new(history, options)),
     well_formed,
 };

@@ -15,7 +15,7 @@ pub static SPEC: Spec = Spec {
     about: "add an element to a set, read the whole set",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::grow_set::SNAPSHOTS],
     model: |history, _, options| Box::new(GrowSet::new(history, options)),
     well_formed,
 };

@@ -30,17 +30,17 @@ fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {
     match Function::of(super::function(history, op)) {
         Some(Function::Read) if answered(op) && op.out != ValueId::NIL => {
             match pair(history, op.out) {
-                Some((version, _)) if version == ValueId::NIL || is_version(version) => Ok(()),
+                Some((version, _))
+                    if version == ValueId::NIL || version.as_small_int().is_some() =>
+                {
+                    Ok(())
+                }
                 _ => Err("a list [version, value] read"),
             }
         }
         Some(Function::Cas) if from_to(history, op.arg).is_none() => Err("a list [from, to]"),
         _ => Ok(()),
     }
-}
-
-fn is_version(id: ValueId) -> bool {
-    id.as_small_int().is_some_and(|v| v >= 0)
 }
 
 /// The value to write: the argument, or the second of [version or nil, value].
@@ -60,7 +60,8 @@ fn from_to(history: &History, arg: ValueId) -> Option<(ValueId, ValueId)> {
 
 /// The version in a completion.
 fn version(history: &History, out: ValueId) -> Option<u64> {
-    let number = |id: ValueId| id.as_small_int().and_then(|v| u64::try_from(v).ok());
+    // A negative one is no version; it makes a great number here, which none comes to.
+    let number = |id: ValueId| id.as_small_int().map(|v| v as u64);
     match pair(history, out) {
         Some((version, _)) => number(version),
         None => int(history, out).and_then(|_| number(out)),
@@ -156,7 +157,7 @@ impl Model for Versioned {
     }
 
     fn class(&self, history: &History, op: &Operation) -> Class {
-        let word = |version: Option<u64>| version.map_or(0, |v| v + 1);
+        let word = |version: Option<u64>| version.map_or(0, |v| v.wrapping_add(1));
         match self.reader.act(history, op) {
             Act::Nothing => [0; 4],
             Act::Read(v, version) => [1, v.0, 0, word(version)],

@@ -1,0 +1,157 @@
+//! Fast exact algorithms, one file each. docs/explanation/checking-types.md argues every one.
+
+use crate::check::{Answer, Reason};
+use crate::history::{History, Operation, Outcome, ValueId, OPEN};
+
+pub mod append_list;
+pub mod counter;
+pub mod grow_set;
+
+/// A partition up to an event: what had not completed by then is of unknown outcome.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub history: &'a History,
+    pub part: &'a [u32],
+    /// The last event that is seen; OPEN for all.
+    pub until: u32,
+}
+
+impl<'a> View<'a> {
+    /// The operations that did or may have happened, in order of invocation. `ret` is OPEN
+    /// where the outcome is unknown.
+    pub fn ops(&self) -> impl Iterator<Item = (u32, Operation)> + 'a {
+        let View { history, part, until } = *self;
+        part.iter().filter_map(move |&i| {
+            let mut op = history.ops[i as usize];
+            if op.outcome == Outcome::Fail || op.inv > until {
+                return None;
+            }
+            if op.outcome == Outcome::Info || op.ret > until {
+                op.outcome = Outcome::Info;
+                op.ret = OPEN;
+                op.out = ValueId::NIL;
+            }
+            Some((i, op))
+        })
+    }
+
+    pub fn op(&self, i: u32) -> &'a Operation {
+        &self.history.ops[i as usize]
+    }
+}
+
+/// What an algorithm finds in a view.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Valid(Vec<u32>),
+    Invalid(Vec<u32>, Reason),
+    Outside(&'static str),
+}
+
+pub(crate) fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdict {
+    Verdict::Invalid(core, Reason { tag, ops })
+}
+
+/// Runs `decide` on the whole partition and, where it is not linearizable, on ever shorter
+/// prefixes to find the event at which it stopped being so: what is linearizable stays so when
+/// events are cut off its end.
+pub(crate) fn run(history: &History, part: &[u32], decide: impl Fn(&View) -> Verdict) -> Answer {
+    match decide(&View { history, part, until: OPEN }) {
+        Verdict::Valid(witness) => Answer::Valid { witness },
+        Verdict::Outside(why) => Answer::NotApplicable { why },
+        Verdict::Invalid(mut core, reason) => {
+            core.sort_unstable();
+            core.dedup();
+            let at = earliest(history, part, &core, decide);
+            Answer::Invalid { core, at, reason }
+        }
+    }
+}
+
+fn earliest(
+    history: &History,
+    part: &[u32],
+    core: &[u32],
+    decide: impl Fn(&View) -> Verdict,
+) -> Option<u32> {
+    let last = core.iter().map(|&i| history.ops[i as usize]).fold(0, |last, op| {
+        let ret = if op.ret == OPEN || op.outcome == Outcome::Info { 0 } else { op.ret };
+        last.max(op.inv).max(ret)
+    });
+    let completed = |&i: &u32| {
+        let op = &history.ops[i as usize];
+        (op.outcome == Outcome::Ok).then_some(op.ret)
+    };
+    let mut ends: Vec<u32> = part.iter().filter_map(completed).filter(|&r| r <= last).collect();
+    ends.sort_unstable();
+    let impossible = |end: usize| match decide(&View { history, part, until: ends[end] }) {
+        Verdict::Invalid(..) => Some(true),
+        Verdict::Valid(_) => Some(false),
+        Verdict::Outside(_) => None,
+    };
+    // The algorithms tend to find the first violation: step back from there, ever wider.
+    let mut high = ends.len().checked_sub(1)?;
+    if !impossible(high)? {
+        return None; // the core needs what lies behind its own end; not seen to happen
+    }
+    let mut step = 1;
+    let mut low = loop {
+        if step > high {
+            break 0;
+        }
+        if impossible(high - step)? {
+            high -= step;
+            step *= 2;
+        } else {
+            break high - step + 1;
+        }
+    };
+    while low < high {
+        let middle = (low + high) / 2;
+        if impossible(middle)? {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(ends[high])
+}
+
+/// An operation that has to stand in a given slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Slotted {
+    pub slot: u32,
+    pub inv: u32,
+    pub ret: u32,
+    pub op: u32,
+}
+
+/// Orders operations by slot, within a slot by invocation. Err: a pair (late, early) where
+/// `late` stands in an earlier slot than `early`, which had completed before `late` was invoked.
+///
+/// Exact: within a slot the order by invocation keeps real time, and between slots the order is
+/// given, so that only such a pair can be in the way.
+pub(crate) fn slots(ops: &mut [Slotted]) -> Result<Vec<u32>, (u32, u32)> {
+    ops.sort_unstable_by_key(|o| u64::from(o.slot) << 32 | u64::from(o.inv));
+    let mut order = Vec::with_capacity(ops.len());
+    // Latest invocation of the slots before this one, and within it.
+    let (mut before, mut late) = (0, u32::MAX);
+    let (mut within, mut last) = (0, u32::MAX);
+    let mut slot = u32::MAX;
+    for o in ops.iter() {
+        if o.slot != slot {
+            slot = o.slot;
+            if last != u32::MAX && (late == u32::MAX || within > before) {
+                (before, late) = (within, last);
+            }
+        }
+        if late != u32::MAX && o.ret < before {
+            return Err((late, o.op));
+        }
+        if last == u32::MAX || o.inv > within {
+            (within, last) = (o.inv, o.op);
+        }
+        order.push(o.op);
+    }
+    Ok(order)
+}

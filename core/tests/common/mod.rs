@@ -1,0 +1,4 @@
+//! What the tests of the checker share.
+
+pub mod compare;
+pub mod random;
