@@ -15,7 +15,11 @@ _REGISTRY: Registry[Callable[..., Workload]] = Registry(
     "workload",
     "paxtest.workloads",
     {
+        "append": "paxtest.workloads.append:Append",
+        "counter": "paxtest.workloads.counter:Counter",
+        "queue": "paxtest.workloads.queue:Queue",
         "register": "paxtest.workloads.register:Register",
+        "set": "paxtest.workloads.set:Set",
     },
 )
 

@@ -29,9 +29,9 @@ def read(workload: str, options: Mapping[str, Any], schema: type[T]) -> T:
         return msgspec.convert(dict(options), schema, strict=False)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        name = re.sub(r"[`$.\[\]]", " ", where).split()[:1]
-        value = options.get(name[0]) if name else dict(options)
+        named = re.sub(r"[`$.\[\]]", " ", where).split()[:1]
+        name = named[0] if named else "?"
         raise PlanError(
-            f"workload {workload}, option {name[0] if name else '?'}: {value!r} cannot be: {what}",
+            f"workload {workload}, option {name}: {options.get(name)!r} cannot be: {what}",
             f"docs/reference/workloads.md lists the options of {workload}",
         ) from None

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from paxtest.checkers.protocol import Checker
-from paxtest.errors import PlanError
-from paxtest.generator import Event, Generator
-from paxtest.workloads import options as reading
-from paxtest.workloads.final_reads import on_every_node
-from paxtest.workloads.keyed import KeyedLoad, KeyNames, Ledger, keyed_load
-
-Positive = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+from paxtest.generator import Event
+from paxtest.workloads import many_keys
+from paxtest.workloads.keyed import Functions
+from paxtest.workloads.many_keys import ManyKeys
 
 RECENT = 4
 """How many of the values last seen on a key a compare-and-set may start from."""
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What `workload.NAME` in a plan may set. docs/reference/workloads.md explains each."""
+class Options(many_keys.Options, frozen=True):
+    """`cas` false: reads and writes only."""
 
-    keys: Positive | None = None
-    ops_per_key: Positive = 500
-    reads: Share = 0.5
     cas: bool = True
-    final_keys: Positive = 20
-    key_prefix: str = ""
 
 
 class RegisterFunctions(msgspec.Struct, frozen=True):
@@ -60,72 +50,19 @@ class RegisterFunctions(msgspec.Struct, frozen=True):
         return (value, *older[: RECENT - 1])
 
 
-class Register:
+class Register(ManyKeys):
     """Every written value is unique over the whole run, which the fast checker needs."""
 
     name = "register"
     model = "cas-register"
+    functions = frozenset({"read", "write", "cas"})
+    schema = Options
+    options: Options
 
-    def __init__(
-        self,
-        options: Mapping[str, Any],
-        *,
-        seed: int,
-        nodes: int,
-        concurrency: int,
-        load_process: tuple[int, int] = (0, 1),
-    ) -> None:
-        self.options = reading.read(self.name, options, Options)
-        if concurrency < nodes:
-            raise PlanError(
-                f"concurrency {concurrency} is less than the {nodes} nodes",
-                f"use at least {nodes} (1n), or some nodes would never be asked",
-            )
-        self.nodes = nodes
-        # About three clients at a time on each key: enough to overlap, few enough to succeed.
-        self.keys = self.options.keys or max(1, concurrency // 3)
-        self.functions = frozenset({"read", "write"} | ({"cas"} if self.options.cas else set()))
-        self._names = KeyNames(self.options.key_prefix)
-        self._ledger = Ledger()
-        self._load_process = load_process
+    def __init__(self, options: Mapping[str, Any], **setting: Any) -> None:
+        super().__init__(options, **setting)
+        if not self.options.cas:
+            self.functions = frozenset({"read", "write"})
 
-    def generator(self) -> KeyedLoad:
-        return keyed_load(
-            RegisterFunctions(self.options.reads, self.options.cas),
-            keys=self.keys,
-            ops_per_key=self.options.ops_per_key,
-            names=self._names,
-            ledger=self._ledger,
-            load_process=self._load_process,
-        )
-
-    def keys_opened(self) -> int:
-        """How many keys the load has opened: what a load process tells its parent."""
-        return self._ledger.opened
-
-    def note_keys_opened(self, opened: int) -> None:
-        """Told by a load process; the final reads cover the last of the largest number."""
-        self._ledger.note(opened)
-
-    def final_generator(self) -> Generator:
-        def reads() -> list[dict[str, Any]]:
-            opened = max(self.keys, self._ledger.opened)
-            first = max(0, opened - max(self.keys, self.options.final_keys))
-            return [{"f": "read", "key": self._names.name(n)} for n in range(first, opened)]
-
-        return on_every_node(self.nodes, reads)
-
-    def checkers(self) -> Sequence[Checker]:
-        from paxtest.checkers.availability import Availability
-        from paxtest.checkers.exceptions import UnexpectedExceptions
-        from paxtest.checkers.linearizable import Linearizable
-        from paxtest.checkers.log_patterns import LogPatterns
-        from paxtest.checkers.stats import Stats
-
-        return [
-            Linearizable(model=self.model),
-            Stats(self.functions),
-            Availability(),
-            UnexpectedExceptions(),
-            LogPatterns(),
-        ]
+    def key_functions(self) -> Functions:
+        return RegisterFunctions(self.options.reads, self.options.cas)
