@@ -1,0 +1,94 @@
+"""Simulated runs of the reference Paxos, judged by the native core."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from paxtest.checkers.linearizable import Linearizable
+from paxtest.checkers.protocol import Evidence
+from paxtest.cluster.paxos_server.simulator.simulation import Options, Result, run_seed
+from paxtest.verdict import Verdict
+
+MODELS = {
+    "register": "cas-register",
+    "append": "append-list",
+    "counter": "counter",
+    "set": "grow-set",
+}
+"""Workload of the simulator -> model of the core."""
+
+AHEAD = 64  # seeds handed to other processes beyond the one that is waited for
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is to be said of one seed. `problems` is empty exactly when the verdict is valid."""
+
+    seed: int
+    verdict: Verdict
+    problems: tuple[str, ...]
+    ok: int
+    fail: int
+    info: int
+    virtual_s: float
+    faults: int
+
+
+def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
+    """Is the history linearizable, and are the nodes of one mind in the end?"""
+    with tempfile.TemporaryDirectory(prefix="paxtest-simulate-") as directory:
+        path = Path(directory) / "history.jsonl"
+        save(result, path)
+        checked = Linearizable(MODELS[result.options.workload]).check(
+            Evidence(history=path, time_budget_s=time_budget_s)
+        )
+    problems = []
+    verdict = checked.verdict
+    if verdict is not Verdict.VALID:
+        problems.append(checked.explanation or f"the history is {verdict}")
+    if result.divergence:
+        verdict = Verdict.INVALID
+        problems.append(result.divergence)
+    return Judgement(
+        result.seed,
+        verdict,
+        tuple(problems),
+        result.ok,
+        result.fail,
+        result.info,
+        result.virtual_s,
+        len(result.faults),
+    )
+
+
+def save(result: Result, path: Path) -> None:
+    """Write the history where `paxtest check` can read it."""
+    path.write_bytes(b"".join(line + b"\n" for line in result.history))
+
+
+def run_and_judge(seed: int, options: Options) -> Judgement:
+    """One seed, from nothing to verdict."""
+    return judge(run_seed(seed, options))
+
+
+def judgements(seeds: Iterable[int], options: Options, jobs: int = 1) -> Iterator[Judgement]:
+    """Judge seeds one after the other; with `jobs` > 1 in that many processes, same order."""
+    if jobs <= 1:
+        for seed in seeds:
+            yield run_and_judge(seed, options)
+        return
+    remaining = iter(seeds)
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(run_and_judge, s, options) for s in islice(remaining, AHEAD)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(run_and_judge, s, options) for s in islice(remaining, 1)]
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,99 @@
+"""The simulator: the same seed gives the same history; the correct server has none to hide."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from paxtest.cluster.paxos_server.config import Reads
+from paxtest.cluster.paxos_server.simulator.simulation import Options, run_seed
+from paxtest.commands.simulate import replay_command
+from paxtest.simulated import judgements
+from paxtest.verdict import Verdict
+
+DIGEST = """
+import hashlib
+from paxtest.cluster.paxos_server.simulator.simulation import Options, run_seed
+digest = hashlib.sha256()
+for seed in range(3):
+    for line in run_seed(seed, Options()).history:
+        digest.update(line)
+print(digest.hexdigest())
+"""
+
+
+def test_same_seed_same_history_in_other_processes_too() -> None:
+    digest = hashlib.sha256()
+    for seed in range(3):
+        for line in run_seed(seed, Options()).history:
+            digest.update(line)
+    for hash_seed in ("0", "12345"):
+        output = subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert output.strip() == digest.hexdigest()
+
+
+def test_seeds_differ() -> None:
+    assert (
+        run_seed(1, Options(operations=50)).history != run_seed(2, Options(operations=50)).history
+    )
+
+
+def test_a_seed_is_worth_running() -> None:
+    """Enough operations succeed, and faults strike, or the verdict would mean little."""
+    results = [run_seed(seed, Options()) for seed in range(10)]
+    assert all(result.ok >= 100 for result in results)
+    assert sum(result.ok for result in results) >= 10 * 200
+    assert all(len(result.faults) >= 5 for result in results)
+    assert sum(result.info for result in results) > 0
+
+
+def problems(seeds: range, options: Options) -> dict[int, tuple[str, ...]]:
+    """seed -> what is wrong with it."""
+    return {j.seed: j.problems for j in judgements(seeds, options) if j.problems}
+
+
+def test_the_correct_server_is_linearizable() -> None:
+    assert problems(range(200), Options()) == {}
+
+
+@pytest.mark.parametrize("workload", ["append", "counter", "set"])
+def test_the_correct_server_is_linearizable_for_other_data(workload: str) -> None:
+    assert problems(range(20), Options(workload=workload, operations=100)) == {}
+
+
+def test_lease_reads_are_linearizable() -> None:
+    assert problems(range(20), Options(reads=Reads.LEASE)) == {}
+
+
+def test_even_numbers_of_nodes() -> None:
+    assert problems(range(10), Options(nodes=4)) == {}
+
+
+@pytest.mark.parametrize(
+    "bug", ["local-read", "ignore-accepted", "volatile-accept", "lease-wallclock"]
+)
+def test_a_bug_is_found(bug: str) -> None:
+    options = Options(bugs=(bug,))
+    assert any(j.verdict is Verdict.INVALID for j in judgements(range(100), options))
+
+
+def test_the_liveness_control_stays_clean() -> None:
+    assert problems(range(20), Options(bugs=("accept-promisers-only",))) == {}
+
+
+def test_replay_command_names_what_differs_from_the_defaults() -> None:
+    options = Options(bugs=("local-read",), workload="set", families=("kill",))
+    assert replay_command(7, options) == (
+        "paxtest simulate --seed 7 --workload set --bug local-read --fault kill"
+    )
+    assert replay_command(7, Options()) == "paxtest simulate --seed 7"
