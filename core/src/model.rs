@@ -7,6 +7,26 @@ use crate::history::{History, Operation, Outcome};
 /// (state, operation class), so `step` may be slow but must be pure.
 pub type State = Vec<u64>;
 
+/// How an operation treats the state that it finds. Only the search asks; saying too little
+/// costs time, saying too much makes verdicts wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Whether it can happen, or what it gives, depends on the state.
+    Depends,
+    /// It can happen in every state (an append, an increment without a result).
+    Total,
+    /// It can happen in every state and leaves the same one whatever was before (a write).
+    Blind,
+}
+
+/// What an operation needs others to have put there, and what it puts there, as tokens of a
+/// model's own choosing (ids of values).
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    pub observes: Vec<u64>,
+    pub provides: Vec<u64>,
+}
+
 /// What two operations must share for a model to treat them alike.
 pub type Class = [u64; 4];
 
@@ -41,5 +61,18 @@ pub trait Model: Sync {
             Outcome::Info => 2,
         };
         [u64::from(op.f), op.arg.0, op.out.0, outcome]
+    }
+
+    /// See `Effect`.
+    fn effect(&self, _history: &History, _op: &Operation) -> Effect {
+        Effect::Depends
+    }
+
+    /// A sub-history proves something about the whole history only if it holds every operation
+    /// that provides something which one of its operations observes, and if leaving out all
+    /// others could not make a linearizable history seem impossible. None: only read-only
+    /// operations may be left out.
+    fn evidence(&self, _history: &History, _op: &Operation) -> Option<Evidence> {
+        None
     }
 }

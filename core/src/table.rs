@@ -8,6 +8,48 @@ pub fn mix(mut x: u64) -> u64 {
     x ^ (x >> 32)
 }
 
+/// A hasher for keys that are numbers: one multiplication instead of SipHash. Not for keys that
+/// somebody hostile may choose freely in great numbers; ids of values are given out by us.
+#[derive(Clone, Copy, Default)]
+pub struct Mixed;
+
+#[derive(Clone, Copy, Default)]
+pub struct MixedHasher(u64);
+
+impl std::hash::BuildHasher for Mixed {
+    type Hasher = MixedHasher;
+
+    fn build_hasher(&self) -> MixedHasher {
+        MixedHasher(0)
+    }
+}
+
+impl std::hash::Hasher for MixedHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(u64::from(n));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = mix(self.0 ^ n);
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// From 64-bit keys to 32-bit numbers.
 pub struct IdMap {
     slots: Vec<(u64, u32)>, // number u32::MAX: free

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use _core::history::{History, Outcome, ValueId};
 use _core::model::Model;
 use _core::registry::{Initial, Options, Spec};
+use _core::register::{Online, Status};
 use _core::{register, search};
 use support::{budget, int, judge, list, many, record, show, Draw, Random};
 
@@ -140,6 +141,22 @@ fn run(distinct: bool, spec: &'static Spec) {
     );
     assert!(valid > all / 10 && valid < all * 95 / 100, "{valid} of {all} are valid");
     assert!(!distinct || covered > all * 8 / 10);
+}
+
+#[test]
+fn online_forgets_what_nobody_may_read() {
+    let mut online = Online::new(ValueId::NIL);
+    let mut position = 1;
+    for value in 1..100_000 {
+        let v = int(value);
+        assert_eq!(online.begin(v, None, position), Status::Possible);
+        assert_eq!(online.happened(v, position + 1), Status::Possible);
+        assert_eq!(online.read(v, position + 2, position + 3), Status::Possible);
+        online.forget(position + 4);
+        position += 4;
+        assert!(online.len() < 200);
+    }
+    assert_eq!(online.read(int(3), position, position + 1), Status::Impossible);
 }
 
 #[test]

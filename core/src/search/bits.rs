@@ -6,6 +6,12 @@ pub struct Bits<const W: usize>(pub [u64; W]);
 impl<const W: usize> Bits<W> {
     pub const EMPTY: Self = Bits([0; W]);
 
+    pub fn one(i: usize) -> Self {
+        let mut bits = Self::EMPTY;
+        bits.set(i);
+        bits
+    }
+
     #[inline]
     pub fn has(&self, i: usize) -> bool {
         self.0[i / 64] & (1 << (i % 64)) != 0
@@ -22,12 +28,6 @@ impl<const W: usize> Bits<W> {
     }
 
     #[inline]
-    pub fn with(mut self, i: usize) -> Self {
-        self.set(i);
-        self
-    }
-
-    #[inline]
     pub fn minus(mut self, other: &Self) -> Self {
         for (a, b) in self.0.iter_mut().zip(&other.0) {
             *a &= !b;
@@ -36,11 +36,18 @@ impl<const W: usize> Bits<W> {
     }
 
     #[inline]
-    pub fn and(mut self, other: &Self) -> Self {
+    pub fn or(mut self, other: &Self) -> Self {
         for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a &= b;
+            *a |= b;
         }
         self
+    }
+
+    /// The same set in more words.
+    pub fn widen<const V: usize>(&self) -> Bits<V> {
+        let mut wide = Bits([0; V]);
+        wide.0[..W].copy_from_slice(&self.0);
+        wide
     }
 
     #[inline]

@@ -2,9 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::history::History;
-use crate::model::{Class, Model, State};
-use crate::table::IdMap;
+use crate::history::{History, Operation};
+use crate::model::{Class, Effect, Model, State};
+use crate::table::mix;
+
+/// What a state and an operation mean.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub history: &'a History,
+    pub model: &'a dyn Model,
+}
 
 /// Where an operation class leads from a state.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,36 +22,33 @@ pub enum Next {
     Several(u32, u32),
 }
 
-pub struct Space<'a> {
-    history: &'a History,
-    model: &'a dyn Model,
+/// What is known of an operation class.
+#[derive(Clone, Copy)]
+struct Kind {
+    sample: Operation,
+    read_only: bool,
+    effect: Effect,
+}
+
+const FREE: u64 = u64::MAX;
+
+#[derive(Default)]
+pub struct Space {
     states: Vec<State>,
     state_ids: HashMap<State, u32>,
+    kinds: Vec<Kind>,
     class_ids: HashMap<Class, u32>,
-    /// An operation of each class, and whether the class never changes a state.
-    samples: Vec<(u32, bool)>,
-    edges: IdMap,
+    /// Open addressing: (state, class) -> where it leads.
+    keys: Vec<u64>,
     next: Vec<Next>,
+    edges: usize,
     many: Vec<u32>,
 }
 
-impl<'a> Space<'a> {
-    pub fn new(history: &'a History, model: &'a dyn Model) -> Self {
-        Space {
-            history,
-            model,
-            states: Vec::new(),
-            state_ids: HashMap::new(),
-            class_ids: HashMap::new(),
-            samples: Vec::new(),
-            edges: IdMap::with_capacity(64),
-            next: Vec::new(),
-            many: Vec::new(),
-        }
-    }
-
-    pub fn initial(&mut self) -> Vec<u32> {
-        let mut ids: Vec<u32> = self.model.initial().into_iter().map(|s| self.intern(s)).collect();
+impl Space {
+    pub fn initial(&mut self, context: Context) -> Vec<u32> {
+        let mut ids: Vec<u32> =
+            context.model.initial().into_iter().map(|s| self.intern(s)).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -60,36 +64,73 @@ impl<'a> Space<'a> {
         id
     }
 
-    pub fn class(&mut self, op: u32) -> u32 {
-        let o = &self.history.ops[op as usize];
-        let class = self.model.class(self.history, o);
-        let fresh = self.samples.len() as u32;
+    pub fn class(&mut self, context: Context, op: &Operation) -> u32 {
+        let fresh = self.kinds.len() as u32;
+        let class = context.model.class(context.history, op);
         let id = *self.class_ids.entry(class).or_insert(fresh);
         if id == fresh {
-            self.samples.push((op, self.model.read_only(self.history, o)));
+            self.kinds.push(Kind {
+                sample: *op,
+                read_only: context.model.read_only(context.history, op),
+                effect: context.model.effect(context.history, op),
+            });
         }
         id
     }
 
     pub fn read_only(&self, class: u32) -> bool {
-        self.samples[class as usize].1
+        self.kinds[class as usize].read_only
+    }
+
+    pub fn effect(&self, class: u32) -> Effect {
+        self.kinds[class as usize].effect
     }
 
     #[inline]
-    pub fn step(&mut self, state: u32, class: u32) -> Next {
-        let fresh = self.next.len() as u32;
-        let edge = self.edges.get_or_insert(u64::from(state) << 32 | u64::from(class), fresh);
-        if edge != fresh {
-            return self.next[edge as usize];
+    pub fn step(&mut self, context: Context, state: u32, class: u32) -> Next {
+        if self.edges * 2 >= self.keys.len() {
+            self.grow();
         }
-        self.ask(state, class)
+        let key = u64::from(state) << 32 | u64::from(class);
+        let mask = self.keys.len() - 1;
+        let mut i = mix(key) as usize & mask;
+        while self.keys[i] != key {
+            if self.keys[i] == FREE {
+                return self.ask(context, state, class, i);
+            }
+            i = (i + 1) & mask;
+        }
+        self.next[i]
     }
 
     #[cold]
-    fn ask(&mut self, state: u32, class: u32) -> Next {
-        let op = &self.history.ops[self.samples[class as usize].0 as usize];
-        let targets = self.model.step(self.history, &self.states[state as usize], op);
-        let mut ids: Vec<u32> = targets.into_iter().map(|s| self.intern(s)).collect();
+    fn grow(&mut self) {
+        let size = (self.keys.len() * 2).max(256);
+        let keys = std::mem::replace(&mut self.keys, vec![FREE; size]);
+        let next = std::mem::replace(&mut self.next, vec![Next::Nowhere; size]);
+        for (key, next) in keys.into_iter().zip(next) {
+            if key != FREE {
+                let mut i = mix(key) as usize & (size - 1);
+                while self.keys[i] != FREE {
+                    i = (i + 1) & (size - 1);
+                }
+                self.keys[i] = key;
+                self.next[i] = next;
+            }
+        }
+    }
+
+    fn ask(&mut self, context: Context, state: u32, class: u32, slot: usize) -> Next {
+        let op = self.kinds[class as usize].sample;
+        let targets = context.model.step(context.history, &self.states[state as usize], &op);
+        let mut ids: Vec<u32> = Vec::with_capacity(targets.len());
+        for target in targets {
+            ids.push(if target == self.states[state as usize] {
+                state
+            } else {
+                self.intern(target)
+            });
+        }
         ids.sort_unstable();
         ids.dedup();
         let next = match ids[..] {
@@ -101,7 +142,9 @@ impl<'a> Space<'a> {
                 Next::Several(start, self.many.len() as u32)
             }
         };
-        self.next.push(next);
+        self.keys[slot] = u64::from(state) << 32 | u64::from(class);
+        self.next[slot] = next;
+        self.edges += 1;
         next
     }
 
@@ -132,9 +175,31 @@ impl<'a> Space<'a> {
         }
     }
 
+    /// Forgets all but these states and classes; both are renumbered in the order given.
+    pub fn retain(&mut self, states: &[u32], classes: &[u32]) {
+        let kept: Vec<State> =
+            states.iter().map(|&s| std::mem::take(&mut self.states[s as usize])).collect();
+        let number: HashMap<u32, u32> =
+            classes.iter().enumerate().map(|(i, &c)| (c, i as u32)).collect();
+        let class_ids = std::mem::take(&mut self.class_ids)
+            .into_iter()
+            .filter_map(|(class, c)| number.get(&c).map(|&n| (class, n)))
+            .collect();
+        let kinds = classes.iter().map(|&c| self.kinds[c as usize]).collect();
+        *self = Space {
+            state_ids: kept.iter().cloned().zip(0..).collect(),
+            states: kept,
+            kinds,
+            class_ids,
+            ..Space::default()
+        };
+    }
+
     /// Bytes held, roughly.
     pub fn bytes(&self) -> usize {
-        let words: usize = self.states.first().map_or(0, Vec::len);
-        self.states.len() * (2 * (words * 8 + 24) + 16) + self.next.len() * 44
+        let words = self.states.first().map_or(0, Vec::len);
+        self.states.len() * (2 * (words * 8 + 24) + 16)
+            + self.keys.len() * 24
+            + self.kinds.len() * 140
     }
 }

@@ -14,103 +14,12 @@
 //!   another. a completed before b' was invoked, so the first comes first; b completed before
 //!   a' was invoked, so it comes second. After those four follow the writers of the values.
 
+use super::online::{Online, Status};
+use super::{Act, Reader};
 use crate::check::{Answer, Budget, Reason};
 use crate::history::{History, Operation, Outcome, ValueId, OPEN};
-use crate::model::{Class, Model, State};
-use crate::registry::{Fast, Initial, Options, Spec};
+use crate::registry::{Initial, Options};
 use crate::table::IdMap;
-
-pub static REGISTER: Spec = Spec {
-    name: "register",
-    about: "read and write a single value",
-    functions: &["read", "write"],
-    per_key: true,
-    fast: &[ZONES],
-    model: |history, part, options| Box::new(Register::new(history, part, options)),
-    well_formed,
-};
-
-pub static CAS_REGISTER: Spec = Spec {
-    name: "cas-register",
-    about: "read, write and compare-and-set ([from, to]) a single value",
-    functions: &["read", "write", "cas"],
-    per_key: true,
-    fast: &[ZONES],
-    model: |history, part, options| Box::new(Register::new(history, part, options)),
-    well_formed,
-};
-
-const ZONES: Fast = Fast { name: "zones", check };
-
-fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {
-    match history.functions[op.f as usize].as_str() {
-        "cas" if pair(history, op.arg).is_none() => Err("a list [from, to]"),
-        _ => Ok(()),
-    }
-}
-
-fn pair(history: &History, id: ValueId) -> Option<(ValueId, ValueId)> {
-    match history.values.list(id) {
-        Some([from, to]) => Some((*from, *to)),
-        _ => None,
-    }
-}
-
-/// What an operation does to a register.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Act {
-    Read(ValueId),
-    Write(ValueId),
-    Cas(ValueId, ValueId),
-    /// Tells nothing: failed, a read without an answer, a read of nil where nil means unknown.
-    Nothing,
-}
-
-/// Resolves function names once per history.
-struct Reader<'a> {
-    history: &'a History,
-    kinds: Vec<u8>, // by function: 0 read, 1 write, 2 cas
-    nil_is_unknown: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn new(history: &'a History, options: &Options) -> Self {
-        let kinds = history
-            .functions
-            .iter()
-            .map(|f| match f.as_str() {
-                "read" => 0,
-                "write" => 1,
-                "cas" => 2,
-                _ => 3,
-            })
-            .collect();
-        let nil_is_unknown = matches!(options.initial, Initial::Value(v) if v != ValueId::NIL);
-        Reader { history, kinds, nil_is_unknown }
-    }
-
-    fn read(&self, value: ValueId) -> Act {
-        if value == ValueId::NIL && self.nil_is_unknown {
-            Act::Nothing
-        } else {
-            Act::Read(value)
-        }
-    }
-
-    fn act(&self, op: &Operation) -> Act {
-        match (self.kinds[op.f as usize], op.outcome) {
-            (0, Outcome::Ok) => self.read(op.out),
-            (1, Outcome::Ok | Outcome::Info) => Act::Write(op.arg),
-            (2, Outcome::Ok | Outcome::Info) => match pair(self.history, op.arg) {
-                Some((from, to)) => Act::Cas(from, to),
-                None => Act::Nothing,
-            },
-            // A failed cas that returns the value it saw.
-            (2, Outcome::Fail) if op.out != ValueId::NIL && op.out != op.arg => self.read(op.out),
-            _ => Act::Nothing,
-        }
-    }
-}
 
 const NONE: u32 = u32::MAX;
 /// The writer of the initial value, which no operation is.
@@ -159,7 +68,7 @@ struct Block {
 /// Decides a differentiated register history (see the module's head).
 pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     let _ = budget; // a linear pass and two sorts need no budget
-    match (Zones { history, part, options, until: OPEN }).decide() {
+    match (Zones { history, part, options }).decide() {
         Verdict::Valid(order) => Answer::Valid { witness: order },
         Verdict::Outside(why) => Answer::NotApplicable { why },
         Verdict::Invalid(mut core, reason) => {
@@ -168,35 +77,48 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
             }
             core.sort_unstable();
             core.dedup();
-            let at = earliest(history, part, options, &core);
-            Answer::Invalid { core, at: Some(at), reason }
+            Answer::Invalid { core, at: earliest(history, part, options), reason }
         }
     }
 }
 
-/// The event at which the history became impossible, by bisection: what is possible stays so
-/// when events are cut off the end.
-fn earliest(history: &History, part: &[u32], options: &Options, core: &[u32]) -> u32 {
-    let ops = &history.ops;
-    let bound = core
-        .iter()
-        .map(|&i| ops[i as usize])
-        .fold(0, |m, o| m.max(o.inv).max(if o.ret == OPEN { 0 } else { o.ret }));
-    let mut rets: Vec<u32> =
-        part.iter().map(|&i| ops[i as usize].ret).filter(|&r| r <= bound).collect();
-    rets.sort_unstable();
-    let (mut low, mut high) = (0, rets.len() - 1); // rets[high] is known to be too late
-    while low < high {
-        let mid = (low + high) / 2;
-        let cut = part.partition_point(|&i| ops[i as usize].inv < rets[mid]);
-        let zones = Zones { history, part: &part[..cut], options, until: rets[mid] };
-        if matches!(zones.decide(), Verdict::Invalid(..)) {
-            high = mid;
-        } else {
-            low = mid + 1;
+/// The event at which the history became impossible. That operations which failed did not
+/// happen counts as known from the start.
+fn earliest(history: &History, part: &[u32], options: &Options) -> Option<u32> {
+    let reader = Reader::new(history, options);
+    let initial = match options.initial {
+        Initial::Default => ValueId::NIL,
+        Initial::Value(v) => v,
+        Initial::Any => return None,
+    };
+    let mut events = Vec::with_capacity(part.len() * 2);
+    for &i in part {
+        let op = &history.ops[i as usize];
+        match reader.act(history, op) {
+            Act::Nothing => {}
+            Act::Read(_) => events.push((op.ret, op, true)),
+            Act::Write(_) | Act::Cas(..) => {
+                events.push((op.inv, op, false));
+                events.push((op.ret, op, true));
+            }
         }
     }
-    rets[high]
+    events.retain(|e| e.0 != OPEN);
+    events.sort_unstable_by_key(|e| e.0);
+    let mut online = Online::new(initial);
+    for (position, op, ends) in events {
+        let status = match (reader.act(history, op), ends) {
+            (Act::Read(v), _) => online.read(v, op.inv + 1, op.ret + 1),
+            (Act::Write(v), false) => online.begin(v, None, op.inv + 1),
+            (Act::Cas(from, to), false) => online.begin(to, Some(from), op.inv + 1),
+            (Act::Write(v) | Act::Cas(_, v), true) => online.happened(v, op.ret + 1),
+            (Act::Nothing, _) => Status::Possible,
+        };
+        if status == Status::Impossible {
+            return Some(position);
+        }
+    }
+    None
 }
 
 enum Verdict {
@@ -209,8 +131,6 @@ struct Zones<'a> {
     history: &'a History,
     part: &'a [u32],
     options: &'a Options,
-    /// Completions after this event have not been seen.
-    until: u32,
 }
 
 impl Zones<'_> {
@@ -220,7 +140,7 @@ impl Zones<'_> {
 
     fn ret(&self, op: u32) -> u32 {
         let ret = self.history.ops[op as usize].ret;
-        if ret > self.until || ret == OPEN {
+        if ret == OPEN {
             OPEN
         } else {
             ret + 1
@@ -256,7 +176,7 @@ impl Zones<'_> {
         for (k, &op) in self.part.iter().enumerate() {
             let o = &self.history.ops[op as usize];
             let ret = self.ret(op);
-            match reader.act(o) {
+            match reader.act(self.history, o) {
                 Act::Nothing => {
                     if o.outcome == Outcome::Ok && ret != OPEN {
                         free.push(op);
@@ -627,75 +547,4 @@ fn insert_free(ops: &[Operation], order: Vec<u32>, free: &[u32]) -> Vec<u32> {
 
 fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdict {
     Verdict::Invalid(core, Reason { tag, ops })
-}
-
-/// The model of both registers for the search. State: the value's id.
-struct Register {
-    initial: Vec<State>,
-    nil_is_unknown: Options,
-}
-
-impl Register {
-    fn new(history: &History, part: &[u32], options: &Options) -> Self {
-        let initial = match options.initial {
-            Initial::Default => vec![vec![ValueId::NIL.0]],
-            Initial::Value(v) => vec![vec![v.0]],
-            Initial::Any => {
-                // Any value that is seen; or one that nobody sees.
-                let reader = Reader::new(history, options);
-                let mut seen: Vec<u64> = vec![u64::MAX >> 2];
-                for &i in part {
-                    match reader.act(&history.ops[i as usize]) {
-                        Act::Read(v) | Act::Cas(v, _) => seen.push(v.0),
-                        _ => {}
-                    }
-                }
-                seen.sort_unstable();
-                seen.dedup();
-                seen.into_iter().map(|v| vec![v]).collect()
-            }
-        };
-        Register { initial, nil_is_unknown: *options }
-    }
-
-    fn act(&self, history: &History, op: &Operation) -> Act {
-        Reader::new(history, &self.nil_is_unknown).act(op)
-    }
-}
-
-impl Model for Register {
-    fn initial(&self) -> Vec<State> {
-        self.initial.clone()
-    }
-
-    fn step(&self, history: &History, state: &[u64], op: &Operation) -> Vec<State> {
-        match self.act(history, op) {
-            Act::Nothing => vec![state.to_vec()],
-            Act::Read(v) if v.0 == state[0] => vec![state.to_vec()],
-            Act::Write(v) => vec![vec![v.0]],
-            Act::Cas(from, to) if from.0 == state[0] => vec![vec![to.0]],
-            _ => vec![],
-        }
-    }
-
-    fn read_only(&self, history: &History, op: &Operation) -> bool {
-        match self.act(history, op) {
-            Act::Read(_) | Act::Nothing => true,
-            Act::Cas(from, to) => from == to,
-            Act::Write(_) => false,
-        }
-    }
-
-    fn learns_from_failure(&self, history: &History, op: &Operation) -> bool {
-        matches!(self.act(history, op), Act::Read(_))
-    }
-
-    fn class(&self, history: &History, op: &Operation) -> Class {
-        match self.act(history, op) {
-            Act::Nothing => [0, 0, 0, 0],
-            Act::Read(v) => [1, v.0, 0, 0],
-            Act::Write(v) => [2, v.0, 0, 0],
-            Act::Cas(from, to) => [3, from.0, to.0, 0],
-        }
-    }
 }
