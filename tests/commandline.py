@@ -74,7 +74,7 @@ def leftovers() -> list[str]:
 def containers() -> list[str]:
     """Containers and networks of ours whose owner is dead, by name; [] where is no Docker."""
     names: list[str] = []
-    shown = "{{%s}} {{.Label \"" + ownership.OWNER + "\"}}"
+    shown = '{{%s}} {{.Label "' + ownership.OWNER + '"}}'
     for argv, name in ((["ps", "-a"], ".Names"), (["network", "ls"], ".Name")):
         try:
             done = subprocess.run(

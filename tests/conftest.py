@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """No container, network or process of ours that was not there before may be there after."""
-    from tests.commandline import containers, leftovers
+    from commandline import containers, leftovers
 
     before = {*containers(), *leftovers()}
     yield

@@ -28,12 +28,10 @@ def connection(host: str, port: int) -> Redis:
         single_connection_client=True,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
-        retry_on_timeout=False,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=None,  # the worker's deadline rules
         health_check_interval=0,
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,  # no CLIENT SETINFO: a connection says nothing but our commands
         protocol=2,
     )
 
@@ -41,8 +39,8 @@ def connection(host: str, port: int) -> Redis:
 class RedisClient:
     """read, write, cas (`SET key to IFEQ from`), append, add, enqueue, dequeue on keys.
 
-    Values travel as JSON texts. `-FAIL` and `-ERR` are the server's own refusal: certainly not
-    happened; any other error answer leaves the outcome unknown.
+    Values travel as JSON texts. `-FAIL` and `-WRONGTYPE` are the server's own refusal: certainly
+    not happened; any other error answer leaves the outcome unknown.
     """
 
     reads = frozenset({"read"})
@@ -69,9 +67,11 @@ class RedisClient:
             return await self._invoke(op)
         except ResponseError as error:
             code, _, text = str(error).partition(" ")
-            if code in ("FAIL", "ERR", "WRONGTYPE"):
+            if code in ("FAIL", "WRONGTYPE"):
                 return Completion(Type.FAIL, error=(code.lower(), text))
-            return Completion(Type.INFO, error=(code.lower(), text))
+            if code == "UNKNOWN":
+                return Completion(Type.INFO, error=("unknown", text))
+            return Completion(Type.INFO, error=("server-error", str(error)))
 
     async def _invoke(self, op: Op) -> Completion:
         key = op.key if isinstance(op.key, str) else str(op.key)

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.commandline import leftovers, paxtest
+from commandline import leftovers, paxtest
 
 RUN = ("run", "--cluster", "local", "--nodes", "3", "--time-limit", "2", "--nemesis", "")
 

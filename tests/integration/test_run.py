@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.commandline import completions, leftovers, paxtest, start, stop, wait_for
+from commandline import completions, leftovers, paxtest, start, stop, wait_for
 
 from paxtest import history, store
 
@@ -106,7 +106,9 @@ def test_ctrl_c_heals_collects_tears_down_and_checks(tmp_path: Path) -> None:
     wait_for(lambda: completions(tmp_path) > 500, 60, "500 operations", log)
     code = stop(process)
     result = results(tmp_path)
-    assert code == result["exit_code"] and result["verdict"] in ("valid", "vacuous"), log.read_text()
+    assert code == result["exit_code"] and result["verdict"] in ("valid", "vacuous"), (
+        log.read_text()
+    )
     limits = result["limits"]
     assert isinstance(limits, list) and any("interrupted after" in text for text in limits)
     assert store.find(tmp_path / "latest").logs()

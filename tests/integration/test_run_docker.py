@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.commandline import completions, containers, paxtest, start, stop, wait_for
+from commandline import completions, containers, paxtest, start, stop, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -42,9 +42,7 @@ def test_a_bug_is_found_in_containers(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_no_container(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = start(
-        *DOCKER, "--nemesis", KINDS, "--time-limit", "60", "--store", tmp_path, log=log
-    )
+    process = start(*DOCKER, "--nemesis", KINDS, "--time-limit", "60", "--store", tmp_path, log=log)
     wait_for(lambda: completions(tmp_path) > 200, 120, "200 operations", log)
     stop(process)
     assert not containers(), log.read_text()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.commandline import paxtest, start, wait_for
+from commandline import paxtest, start, wait_for
 
 from paxtest import history
 from paxtest.operation import Type
