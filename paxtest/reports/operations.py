@@ -13,11 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from paxtest.operation import Op, Type
+from paxtest.reports import words
 from paxtest.verdict import Operation
 
 LINE_BYTES_MAX = 16 << 20
 NAMES_MAX = 250
 """Distinct functions, nodes and error classes that are told apart; the rest is one class."""
+
+LONG_LINE_BYTES = 8 << 10
+"""Keys, values and errors of longer lines are cut: a page shows only their beginnings."""
+TIME_NS_MAX = 32 * 86_400 * 10**9
+"""No run is longer; times beyond are damage, and must not size any table."""
 
 OUTCOMES = (Type.OK, Type.FAIL, Type.INFO)
 Ints = npt.NDArray[np.int64]
@@ -44,7 +50,7 @@ def operations(
     """
     damage = damage if damage is not None else Damage()
     decoder = msgspec.json.Decoder(Op)
-    pending: dict[int, Op] = {}
+    pending: dict[int | str, Op] = {}
     with journal.open("rb") as file:
         while line := file.readline(LINE_BYTES_MAX):
             try:
@@ -58,6 +64,11 @@ def operations(
                 continue
             if not isinstance(op.process, int):
                 continue
+            if not (0 <= op.time_ns <= TIME_NS_MAX and 0 <= op.index < 1 << 62):
+                damage.lines += 1
+                continue
+            if len(line) > LONG_LINE_BYTES:
+                op = _cut(op)
             if op.type is Type.INVOKE:
                 left_open = pending.pop(op.process, None)
                 if left_open is not None:
@@ -69,6 +80,15 @@ def operations(
                 damage.lines += 1
     for invocation in pending.values():
         yield _pair(invocation, None)
+
+
+def _cut(op: Op) -> Op:
+    return msgspec.structs.replace(
+        op, f=words.plain(op.f), node=words.plain(op.node or ""),
+        key=None if op.key is None else words.value(op.key),
+        value=None if op.value is None else words.value(op.value),
+        error=None if op.error is None else (words.plain(op.error[0]), words.plain(op.error[1])),
+    )  # fmt: skip
 
 
 def _pair(invocation: Op, completion: Op | None) -> tuple[Operation, int | None]:

@@ -79,17 +79,22 @@ def impossible(check: CheckResult) -> Operation | None:
 
 def same(a: Operation, b: Operation) -> bool:
     """Whether both are one operation (indices differ where a checker numbers anew)."""
-    return (a.process, a.invoked_ns, a.f) == (b.process, b.invoked_ns, b.f)
+    return _identity(a) == _identity(b)
+
+
+def _identity(o: Operation) -> tuple[int | str, int, str]:
+    return o.process, o.invoked_ns, o.f
 
 
 def choose_context(
     counterexample: Sequence[Operation], candidates: Sequence[Operation], limit: int = CONTEXT_MAX
 ) -> list[Operation]:
     """Of the other operations on the same keys, those nearest to the counterexample's in time."""
-    others = [c for c in candidates if not any(same(c, o) for o in counterexample)]
+    known = {_identity(o) for o in counterexample}
+    others = [c for c in candidates if _identity(c) not in known]
     # Each operation of the counterexample gets its share, the last, which is mostly the
     # impossible one, before the others: all of them together would go to where the load is.
-    told = sorted(counterexample, key=lambda o: o.invoked_ns, reverse=True)
+    told = sorted(counterexample, key=lambda o: o.invoked_ns, reverse=True)[:limit]
     nearest = [sorted(others, key=lambda c: _distance_ns(c, o)) for o in told]
     turns = (candidate for turn in zip(*nearest, strict=True) for candidate in turn)
     chosen: dict[tuple[int | str, int], Operation] = {}
@@ -109,7 +114,8 @@ def _distance_ns(a: Operation, b: Operation) -> int:
 
 def draw(check: CheckResult, context: Sequence[Operation]) -> Timeline | None:
     """The drawing, or None where there is no counterexample."""
-    told = sorted(check.counterexample, key=lambda o: o.invoked_ns)[:COUNTEREXAMPLE_MAX]
+    # A long one is cut at its beginning: the impossible operation stands at its end.
+    told = sorted(check.counterexample, key=lambda o: o.invoked_ns)[-COUNTEREXAMPLE_MAX:]
     if not told:
         return None
     worst = impossible(check)

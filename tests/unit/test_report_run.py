@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from sample_runs import build
 
 from paxtest.errors import StoreError
-from paxtest.reports import operations
+from paxtest.reports import html, operations
 from paxtest.reports.run import label, load
 from paxtest.verdict import Verdict
 
@@ -119,3 +120,22 @@ def test_more_names_than_can_be_told_apart_become_others() -> None:
     codes = [names.code(f"f{i}") for i in range(1_000)]
     assert max(codes) <= 255 and names.list[codes[-1]] == "(others)"
     assert names.code("f3") == codes[3]
+
+
+def test_a_hostile_history_costs_neither_memory_nor_the_report(tmp_path: Path) -> None:
+    def event(**more: object) -> bytes:
+        common = {"index": 0, "time_ns": 1, "process": 0, "type": "invoke", "f": "read"}
+        return msgspec.json.encode(common | more) + b"\n"
+
+    journal = tmp_path / "history.jsonl"
+    journal.write_bytes(
+        event(time_ns=2**80) + event(time_ns=-1) + event(time_ns=10**18) + event(index=2**63)
+        + event(f="w", key="k" * 10**6, value=["v" * 10**6], error=["e" * 10**6, "t" * 10**6])
+        + b'{"index":1,"time_ns":2,"value":' + b"[" * 10**5 + b"\n"
+        + event(index=2, time_ns=3, type="ok", f="w" * 10**6)
+    )  # fmt: skip
+    columns = operations.scan(journal)
+    assert len(columns) == 1 and columns.damage.lines == 5
+    [(operation, _)] = operations.select(journal, lambda o: True, 10)
+    assert len(repr(operation)) < 2_000
+    html.write(tmp_path)

@@ -79,6 +79,21 @@ def test_context_is_the_nearest_others() -> None:
     assert {o.invoked_ns for o in chosen} == {990, 5_020}
 
 
+def test_the_load_at_one_moment_does_not_crowd_out_the_others() -> None:
+    told = [operation(0, 1_000, 1_010), operation(1, 5_000, 5_010)]
+    crowd = [operation(p, 990 + p, 1_020) for p in range(2, 20)]
+    late = operation(30, 4_990, 5_020)
+    chosen = timeline.choose_context(told, [*crowd, late], limit=4)
+    assert len(chosen) == 4 and late in chosen
+
+
+def test_a_giant_counterexample_is_cut_and_keeps_the_impossible_operation() -> None:
+    giant = [operation(i, 10 * i, 10 * i + 5) for i in range(20_000)]
+    drawn = timeline.draw(check(*giant), timeline.choose_context(giant, giant))
+    assert drawn is not None and len(drawn.bars) == timeline.COUNTEREXAMPLE_MAX
+    assert drawn.bars[-1].role == "impossible"
+
+
 def test_no_counterexample_no_drawing() -> None:
     assert timeline.draw(check(), []) is None
 
