@@ -38,6 +38,9 @@ class ManyKeys:
     model: str
     functions: frozenset[str]
     schema: ClassVar[type[Options]] = Options
+    clients_per_key: ClassVar[int] = 3
+    """Unless `keys` says otherwise, so many clients on average are on a key at a time: enough to
+    overlap always, few enough for a compare-and-set to succeed now and then."""
 
     def __init__(
         self,
@@ -55,8 +58,7 @@ class ManyKeys:
                 f"use at least {nodes} (1n), or some nodes would never be asked",
             )
         self.nodes = nodes
-        # About three clients at a time on each key: enough to overlap, few enough to succeed.
-        self.keys = self.options.keys or max(1, concurrency // 3)
+        self.keys = self.options.keys or max(1, concurrency // self.clients_per_key)
         self._names = KeyNames(self.options.key_prefix)
         self._ledger = Ledger()
         self._load_process = load_process
