@@ -102,7 +102,7 @@ class SshCluster:
     async def _prepare(self, node: str) -> list[str]:
         """Make the directory, start the probe agent, and learn the node's addresses."""
         remote = self._remotes[node]
-        place = self._directory
+        place = self.directory(node)
         try:
             await remote.run(["mkdir", "-p", "-m", "700", "--", str(place)])
             await remote.run(["python3", "-c", ""])
@@ -141,8 +141,10 @@ class SshCluster:
         try:
             if isinstance(self.net, HostNet):
                 await self.net.heal_node(node)
-            await daemon.kill(remote, self._directory / "probe_agent.pid")
-            await remote.run(["rm", "-rf", "--", str(self._directory)])
+            place = self.directory(node)
+            await daemon.kill(remote, place / "probe_agent.pid")
+            script = 'rm -rf -- "$1" && { rmdir -- "$2" 2>/dev/null || true; }'
+            await remote.run(["sh", "-c", script, "sh", str(place), str(self._directory)])
         finally:
             await remote.close()
 
@@ -155,7 +157,7 @@ class SshCluster:
             ) from None
 
     def directory(self, node: str) -> Path:
-        return self._directory
+        return self._directory / node
 
     def peer_address(self, source: str, destination: str, port: int) -> tuple[str, int]:
         return self._addresses[destination][0], port
