@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from paxtest.cluster.links import Shape
@@ -78,7 +79,12 @@ class LinkState:
 class Pipe:
     """One direction of one connection: from `source` over `link` to `sink`."""
 
-    def __init__(self, link: LinkState, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        link: LinkState,
+        loop: asyncio.AbstractEventLoop,
+        on_finish: Callable[[], None],
+    ) -> None:
         self.link = link
         self.source: asyncio.Transport | None = None
         self.sink: asyncio.Transport | None = None
@@ -86,8 +92,10 @@ class Pipe:
         self._loop = loop
         self._queue: deque[tuple[float, bytes]] = deque()
         self._queued_bytes = 0
+        self.finished = False  # the end was passed on
         self._ended = False  # nothing more will come from the source
         self._closed = False  # ... and nothing can be sent to it either
+        self._on_finish = on_finish
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
         link.pipes.add(self)
@@ -144,12 +152,14 @@ class Pipe:
         self._flow()
 
     def _deliver_end(self, sink: asyncio.Transport) -> None:
+        self._ended = False
+        self.finished = True
         if self._closed:
             sink.close()
         elif not sink.is_closing():
             with contextlib.suppress(OSError, RuntimeError):
                 sink.write_eof()
-        self._ended = False
+            self._on_finish()
 
     def _flow(self) -> None:
         """Read from the source only what can be held. Before the sink is there, reading goes on
@@ -175,8 +185,8 @@ class Connection:
     def __init__(self, listener: Listener) -> None:
         loop = listener.loop
         self.listener = listener
-        self.there = Pipe(listener.forward, loop)
-        self.back = Pipe(listener.backward, loop)
+        self.there = Pipe(listener.forward, loop, self._finish)
+        self.back = Pipe(listener.backward, loop, self._finish)
         self.caller = _Side(self, out=self.there, into=self.back)
         self.callee = _Side(self, out=self.back, into=self.there)
         self.connected = False
@@ -198,8 +208,13 @@ class Connection:
             )
         except OSError:
             self.abort()  # nobody listens there: the nearest thing to "refused" that is left
-            return
-        self.connected = True
+
+    def _finish(self) -> None:
+        """Once both sides have said all, both can go."""
+        if self.there.finished and self.back.finished:
+            for transport in (self.there.source, self.back.source):
+                if transport:
+                    transport.close()
 
     def abort(self) -> None:
         """Reset both sides and forget the connection."""
@@ -229,6 +244,8 @@ class _Side(asyncio.Protocol):
         self._out.source = self._into.sink = cast(asyncio.Transport, transport)
         if self is self._connection.caller:
             self._connection.begin()
+        else:
+            self._connection.connected = True
         self._out.drain()
         self._into.drain()
 

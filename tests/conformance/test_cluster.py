@@ -390,13 +390,15 @@ async def test_two_clusters_do_not_see_each_other(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_cancelled_up_leaves_nothing(kind: str) -> None:
-    for delay_s in (0.0, 0.1, 0.3):
+    for delay_s in (0.0, 0.05, 0.2):
         cluster = make(kind)
         rising = asyncio.ensure_future(cluster.up())
         await asyncio.wait([rising], timeout=delay_s)
-        rising.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await rising
+        if rising.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await rising
+        else:  # this machine is quicker than that
+            await cluster.down()
         assert not left(cluster.run_id), f"cancelled after {delay_s} s"
 
 
