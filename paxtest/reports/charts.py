@@ -144,7 +144,8 @@ def draw(columns: Columns, drawn: Drawn, faults: Sequence[Fault]) -> Charts | No
 
 def _figure(x_range: Range1d, height: int, y_label: str, **options: Any) -> figure:
     plot = figure(
-        x_range=x_range, height=height, sizing_mode="stretch_width", tools="xpan,xbox_zoom,reset",
+        x_range=x_range, frame_height=height, sizing_mode="stretch_width",
+        tools="xpan,xbox_zoom,reset",
         toolbar_location="above", min_border_left=76, min_border_right=12, lod_threshold=None,
         background_fill_color=None, border_fill_color=None, outline_line_color=None, **options,
     )  # fmt: skip
@@ -161,7 +162,7 @@ def _figure(x_range: Range1d, height: int, y_label: str, **options: Any) -> figu
 def _fault_strip(
     faults: Sequence[Fault], kinds: Sequence[str], x_range: Range1d, end_s: float
 ) -> figure:
-    plot = _figure(x_range, 44 + 26 * len(kinds), "", y_range=list(reversed(kinds)))
+    plot = _figure(x_range, 28 * len(kinds), "", y_range=list(reversed(kinds)))
     plot.toolbar_location = None
     plot.ygrid.visible = False
     for effective in (True, False):
@@ -202,18 +203,18 @@ def _bands(plot: figure, faults: Sequence[Fault], kinds: Sequence[str], end_s: f
             fill_alpha=0.11 if fault.effective else 0.03, line_color=colour, line_alpha=0.35,
             line_dash="solid" if fault.effective else "dashed", level="underlay",
         ))  # fmt: skip
-    height = plot.height or 0
+    top = (plot.frame_height or 0) - 2
     if len(faults) <= BANDS_LABELLED_MAX:
         for fault in faults:
             plot.add_layout(Label(
-                x=fault.begin_ns / 1e9, y=height - 78, y_units="screen", x_offset=3,
+                x=fault.begin_ns / 1e9, y=top, y_units="screen", x_offset=3,
                 text=words.plain(fault.kind, 12), text_font_size="10px", text_baseline="top",
                 text_color=kind_colour(fault.kind, kinds), name="band-label",
             ))  # fmt: skip
 
 
 def _scatter(columns: Columns, drawn: Drawn, x_range: Range1d) -> figure:
-    plot = _log_figure(x_range, 340, "latency (ms)")
+    plot = _log_figure(x_range, 240, "latency (ms)")
     items: list[LegendItem] = []
     apart = columns.fs[: len(FUNCTION_COLOURS) - 1]
     for f, colour in zip([*apart, None], FUNCTION_COLOURS, strict=False):
@@ -283,7 +284,7 @@ def bucket_s(duration_s: float) -> float:
 
 
 def _quantiles(columns: Columns, x_range: Range1d, end_s: float) -> figure:
-    plot = _log_figure(x_range, 280, "latency of ok (ms)")
+    plot = _log_figure(x_range, 190, "latency of ok (ms)")
     width = bucket_s(end_s)
     good = (columns.outcome == 0) & (columns.end_ns >= 0)
     begin = columns.begin_ns[good] / 1e9
@@ -311,7 +312,7 @@ def _quantiles(columns: Columns, x_range: Range1d, end_s: float) -> figure:
 
 
 def _rate(columns: Columns, x_range: Range1d, end_s: float) -> figure:
-    plot = _figure(x_range, 280, "operations per second")
+    plot = _figure(x_range, 190, "operations per second")
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
     plot.y_range = DataRange1d(start=0)
     plot.xaxis.axis_label = "seconds since the run began"
