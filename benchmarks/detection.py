@@ -35,8 +35,12 @@ def one(bug: str, seed: int, options: argparse.Namespace, store: Path) -> dict[s
     }  # fmt: skip
     try:
         results = json.loads((store / "latest/results.json").read_text())
-        row |= {"first_s": results["first_violation_s"], "operations": results["operations"]["invoked"],
-                "effective": results["faults"]["effective"], "kinds": results["faults"]["kinds"]}  # fmt: skip
+        row |= {
+            "first_s": results["first_violation_s"],
+            "operations": results["operations"]["invoked"],
+            "effective": results["faults"]["effective"],
+            "kinds": results["faults"]["kinds"],
+        }
         checks = results["checks"]
         row["by"] = ",".join(c["name"] for c in checks if c["verdict"] == "invalid")
         row["certified"] = all(c["certified"] for c in checks if c["algorithm"])
@@ -68,9 +72,7 @@ def main() -> None:
                 row = one(bug, seed, options, store)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-    print(
-        f"\n{'bug':24} {'exit 0':>6} {'exit 1':>6} {'other':>6} {'median s to first':>18} {'ops':>8}"
-    )
+    print(f"\n{'bug':24} {'exit 0':>6} {'exit 1':>6} {'other':>6} {'median s':>18} {'ops':>8}")
     for bug in options.bugs.split(","):
         mine = [row for row in rows if row["bug"] == bug]
         codes = [row["exit"] for row in mine]
