@@ -168,7 +168,8 @@ async def _child(task: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point of a child."""
-    task = json.loads(open(0, "rb", buffering=0, closefd=False).readline())  # unbuffered: the rest is for the loop
+    with open(0, "rb", buffering=0, closefd=False) as unbuffered:  # what follows is for the loop
+        task = json.loads(unbuffered.readline())
     asyncio.run(_child(task))
 
 

@@ -232,7 +232,8 @@ class Runner:
                 self._show(journal, adversary, live)
                 if interruption.done():
                     self.limits.append(
-                        f"interrupted after {journal.now_ns() / 1e9:.1f} s of {plan.time_limit_s:g} s"
+                        f"interrupted after {journal.now_ns() / 1e9:.1f} s"
+                        f" of {plan.time_limit_s:g} s"
                     )
                     load.stop()
                     await driving

@@ -50,7 +50,7 @@ class System(Protocol):
         """The nodes that believe they lead, as far as they answer within a second."""
 
     async def clock_offset_s(self, node: str) -> float | None:
-        """The node's wall clock as the *process* sees it, minus the control node's; None: unknown."""
+        """The wall clock as the *process* sees it, minus the control node's; None: unknown."""
 
     def faketime_file(self, node: str) -> str | None:
         """The libfaketime control file that the process obeys; None where it cannot be skewed."""

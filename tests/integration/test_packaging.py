@@ -79,9 +79,13 @@ def test_wheel(tree: Path, venv: Path, tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert all(top == "paxtest" or top.endswith(".dist-info") for top in tops), tops
-    for needed in ("paxtest/py.typed", "paxtest/_core.pyi", "paxtest/cluster/paxos_server/__main__.py",
-                   "paxtest/cluster/images/node/Dockerfile"):  # fmt: skip
-        assert needed in names
+    for needed in (
+        "py.typed",
+        "_core.pyi",
+        "cluster/paxos_server/__main__.py",
+        "cluster/images/node/Dockerfile",
+    ):
+        assert f"paxtest/{needed}" in names
     assert any(name.startswith("paxtest/_core.") and name.endswith(".so") for name in names)
     run(venv / "bin/pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
     works(venv, tmp_path)

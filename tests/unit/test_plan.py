@@ -60,7 +60,7 @@ def test_a_wrong_plan_names_the_value(tmp_path: Path, text: str, says: str) -> N
 def test_a_misspelt_name_gets_a_suggestion(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text("nemesis: {kindz: [kill]}")
-    with pytest.raises(PlanError, match="nemesis.kindz") as caught:
+    with pytest.raises(PlanError, match=r"nemesis\.kindz") as caught:
         plans.load(path, [], {})
     assert "did you mean 'kinds'?" in caught.value.hint
 
