@@ -134,8 +134,11 @@ pub fn apply(model: &str, state: &Plain, op: &PlainOp) -> Vec<Plain> {
                 None => true,
                 // A write may complete with what was written, and no version.
                 Some(out) if f != "read" && *out == op.arg => true,
-                Some(Int(v)) => *v == version,
-                Some(List(pair)) => pair[0] == Nil || pair[0] == Int(version),
+                Some(Int(v)) => *v == version || *v < 0, // no version is negative
+                Some(List(pair)) => match pair[0] {
+                    Int(v) => v == version || v < 0,
+                    _ => true,
+                },
                 Some(_) => true,
             };
             match f {

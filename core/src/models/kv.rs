@@ -19,7 +19,7 @@ pub static SPEC: Spec = Spec {
     about: "string register: put replaces, append appends, get reads; initially empty",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::kv::CHUNKS],
     model: |history, _, options| Box::new(Kv::new(history, options)),
     well_formed,
 };

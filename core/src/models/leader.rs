@@ -16,7 +16,7 @@ pub static SPEC: Spec = Spec {
     about: "observations [term, leader]: at most one leader per term",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::leader::TERMS],
     model: |history, _, _| Box::new(Leader::new(history)),
     well_formed,
 };

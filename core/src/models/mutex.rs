@@ -18,7 +18,7 @@ pub static MUTEX: Spec = Spec {
     about: "acquire and release a lock that anyone may release",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::semaphore::MUTEX],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Plain)),
     well_formed: |_, _| Ok(()),
 };
@@ -28,7 +28,7 @@ pub static OWNED: Spec = Spec {
     about: "acquire and release a lock that only its holder may release",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::mutex::HOLDS],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Owned)),
     well_formed: |_, _| Ok(()),
 };
@@ -38,7 +38,7 @@ pub static FENCED: Spec = Spec {
     about: "an owned mutex whose acquire returns a fencing token, greater each time",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::mutex::FENCED_HOLDS],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Fenced)),
     well_formed: fenced_well_formed,
 };

@@ -15,7 +15,7 @@ pub static SPEC: Spec = Spec {
     about: "FIFO queue; a dequeue of nil found it empty",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::queue::ORDER],
     model: |history, _, options| Box::new(Queue::new(history, options)),
     well_formed,
 };

@@ -16,7 +16,7 @@ pub static SPEC: Spec = Spec {
     about: "acquire and release permits; --initial says how many there are",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::semaphore::PERMITS],
     model: |history, _, options| Box::new(Semaphore::new(history, options)),
     well_formed,
 };

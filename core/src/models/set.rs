@@ -18,7 +18,7 @@ pub static SPEC: Spec = Spec {
     about: "add, remove and look up single elements",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::set::ELEMENTS],
     model: |history, _, options| Box::new(Set::new(history, options)),
     well_formed,
 };

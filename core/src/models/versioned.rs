@@ -60,8 +60,8 @@ fn from_to(history: &History, arg: ValueId) -> Option<(ValueId, ValueId)> {
 
 /// The version in a completion.
 fn version(history: &History, out: ValueId) -> Option<u64> {
-    // A negative one is no version; it makes a great number here, which none comes to.
-    let number = |id: ValueId| id.as_small_int().map(|v| v as u64);
+    // A negative number is no version, and says nothing.
+    let number = |id: ValueId| id.as_small_int().and_then(|v| u64::try_from(v).ok());
     match pair(history, out) {
         Some((version, _)) => number(version),
         None => int(history, out).and_then(|_| number(out)),
@@ -157,7 +157,7 @@ impl Model for Versioned {
     }
 
     fn class(&self, history: &History, op: &Operation) -> Class {
-        let word = |version: Option<u64>| version.map_or(0, |v| v.wrapping_add(1));
+        let word = |version: Option<u64>| version.map_or(0, |v| v + 1);
         match self.reader.act(history, op) {
             Act::Nothing => [0; 4],
             Act::Read(v, version) => [1, v.0, 0, word(version)],

@@ -6,6 +6,12 @@ use crate::history::{History, Operation, Outcome, ValueId, OPEN};
 pub mod append_list;
 pub mod counter;
 pub mod grow_set;
+pub mod kv;
+pub mod leader;
+pub mod mutex;
+pub mod queue;
+pub mod semaphore;
+pub mod set;
 
 /// A partition up to an event: what had not completed by then is of unknown outcome.
 #[derive(Clone, Copy)]
@@ -154,4 +160,62 @@ pub(crate) fn slots(ops: &mut [Slotted]) -> Result<Vec<u32>, (u32, u32)> {
         order.push(o.op);
     }
     Ok(order)
+}
+
+/// Checks pieces that do not depend on each other and puts their witnesses together: each
+/// operation stands at the latest invocation of its piece so far, which all of them keep.
+pub(crate) fn pieces(
+    history: &History,
+    pieces: &[Vec<u32>],
+    check: impl Fn(&[u32]) -> Answer,
+) -> Answer {
+    let mut placed: Vec<(u32, u32)> = Vec::new();
+    let mut undecided = None;
+    let mut found: Option<(Vec<u32>, Option<u32>, Reason)> = None;
+    for piece in pieces {
+        match check(piece) {
+            Answer::Valid { witness } => {
+                let mut now = 0;
+                for i in witness {
+                    now = now.max(history.ops[i as usize].inv);
+                    placed.push((now, i));
+                }
+            }
+            Answer::Invalid { core, at, reason } => {
+                // The piece that was the first to become impossible speaks for all.
+                let sooner = match &found {
+                    None => true,
+                    Some((_, first, _)) => at.unwrap_or(OPEN) < first.unwrap_or(OPEN),
+                };
+                if sooner {
+                    found = Some((core, at, reason));
+                }
+            }
+            other => undecided = Some(other),
+        }
+    }
+    match (found, undecided) {
+        (Some((core, at, reason)), None) => Answer::Invalid { core, at, reason },
+        (Some((core, _, reason)), Some(_)) => Answer::Invalid { core, at: None, reason },
+        (None, Some(other)) => other,
+        (None, None) => {
+            placed.sort_by_key(|&(at, _)| at);
+            Answer::Valid { witness: placed.into_iter().map(|(_, i)| i).collect() }
+        }
+    }
+}
+
+/// The operations that share a key, in order of invocation.
+pub(crate) fn split_by(part: &[u32], key: impl Fn(u32) -> ValueId) -> Vec<Vec<u32>> {
+    let mut ids = crate::table::IdMap::with_capacity(64);
+    let mut pieces: Vec<Vec<u32>> = Vec::new();
+    for &i in part {
+        let next = pieces.len() as u32;
+        let n = ids.get_or_insert(key(i).0, next) as usize;
+        if n == pieces.len() {
+            pieces.push(Vec::new());
+        }
+        pieces[n].push(i);
+    }
+    pieces
 }
