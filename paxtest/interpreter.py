@@ -76,6 +76,7 @@ class Interpreter:
         if operation is None:
             return None
         if operation is PENDING:
+            self._generator = after  # a time limit over it has begun to count
             return POLL_S
         invocation = operation
         if invocation.time_ns > now:

@@ -13,6 +13,9 @@ SECOND_NS = 1_000_000_000
 SECONDS_KEPT = 24 * 3600
 """Longer runs are summed up in whole, but their seconds are listed up to here only."""
 
+SERVED = frozenset({"cas-mismatch", "empty"})
+"""Error classes of answers that are service: the system worked, the data said no."""
+
 
 class Availability:
     """`details`: {"ok_share": x or null, "seconds": [[second, ok, ended], ...], "longest_outage":
@@ -75,10 +78,6 @@ class Availability:
         if len(seconds) > SECONDS_KEPT:
             details["limits"] = [f"only the first {SECONDS_KEPT} seconds are listed"]
         return CheckResult(name=self.name, verdict=Verdict.VALID, operations=total, details=details)
-
-
-SERVED = frozenset({"cas-mismatch", "empty"})
-"""Error classes of answers that are service: the system worked, the data said no."""
 
 
 def _longer(

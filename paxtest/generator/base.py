@@ -3,10 +3,10 @@
 A generator is an immutable value with two methods:
 
 - `op(ctx)` -> (operation, generator'): the next operation and the generator after it; or
-  (PENDING, generator'): none now, ask again after an event or a moment later; or
-  (None, anything): exhausted for good. An operation may lie in the future (`time_ns`): whoever
-  asked waits, and asks again if something happens before; only the state that came with an
-  operation that was really dispatched is kept.
+  (PENDING, generator'): none now, go on with generator' and ask again after an event or a moment
+  later; or (None, anything): exhausted for good. An operation may lie in the future (`time_ns`):
+  whoever asked waits, and asks the same generator again if something happens before; the
+  generator that came with an operation is kept only when that operation is really dispatched.
 - `update(ctx, event)` -> generator': something was dispatched or completed.
 
 Plain values are generators, as in Jepsen: None (exhausted), a dict or Invocation (one operation),
