@@ -28,6 +28,8 @@ pub struct Link {
 
 pub const NO_LINK: u32 = u32::MAX;
 pub const NO_OP: u32 = u32::MAX;
+/// States and transitions of a stream are dropped when they take more than this.
+pub const COMPACT_BYTES: usize = 16 << 20;
 const LINKS_KEPT: usize = 1 << 22;
 
 /// What a state permits, for the event at hand.
@@ -48,6 +50,8 @@ pub enum Step {
 
 pub struct Window<const W: usize> {
     pub space: Space,
+    /// Bytes of `space` from which on `compact` is worth it.
+    pub compact_at: usize,
     slots: Vec<Slot<W>>,
     taken: Bits<W>,
     /// Open operations that never change a state.
@@ -87,6 +91,7 @@ impl<const W: usize> Window<W> {
         }
         Window {
             space,
+            compact_at: COMPACT_BYTES,
             slots: Vec::new(),
             taken: Bits::EMPTY,
             readers: Bits::EMPTY,
@@ -142,6 +147,7 @@ impl<const W: usize> Window<W> {
             slots: slots.collect(),
             configs: configs.collect(),
             space: self.space,
+            compact_at: self.compact_at,
             taken: self.taken.widen(),
             readers: self.readers.widen(),
             writers: self.writers.widen(),
@@ -403,6 +409,9 @@ impl<const W: usize> Window<W> {
             if unknown && (!w_blind || x_blind) || self.total.has(w) && x_blind {
                 return true;
             }
+        }
+        if self.slots[w].class == self.slots[x].class {
+            return false; // twins have their order, which slots (used again) do not keep
         }
         if x != r && w < x {
             return false; // of two that commute the one in the lower slot goes first
