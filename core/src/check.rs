@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Limits of one check. Every limit that bites is reported in the outcome.
+#[derive(Clone, Copy)]
 pub struct Budget<'a> {
     pub deadline: Option<Instant>,
     pub memory_bytes: usize,

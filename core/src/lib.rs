@@ -6,15 +6,19 @@ use pyo3::prelude::*;
 pub mod check;
 pub mod formats;
 pub mod history;
+pub mod minimise;
 pub mod model;
 pub mod models;
 pub mod oracle;
 pub mod orchestrate;
 #[cfg(feature = "python")]
 pub mod py;
+#[cfg(feature = "python")]
+pub mod python_model;
 pub mod register;
 pub mod registry;
 pub mod search;
+pub mod stream;
 pub mod table;
 pub mod types;
 

@@ -30,7 +30,7 @@ pub struct Evidence {
 /// What two operations must share for a model to treat them alike.
 pub type Class = [u64; 4];
 
-pub trait Model: Sync {
+pub trait Model: Send + Sync {
     /// All possible initial states (several where the initial value is unknown).
     fn initial(&self) -> Vec<State>;
 

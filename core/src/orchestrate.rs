@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::check::{Answer, Budget};
+use crate::check::{Answer, Budget, Limit, Reason};
 use crate::history::{History, ValueId};
 use crate::model::Model;
+use crate::minimise::minimise;
 use crate::registry::{Options, Spec};
 use crate::search;
 use crate::table::IdMap;
 
 /// How to check; what a user may say.
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// "auto", "search" or the name of a fast algorithm.
     pub algorithm: &'a str,
@@ -26,6 +28,17 @@ pub struct Settings<'a> {
     pub cancel: &'a AtomicBool,
 }
 
+/// What a history is checked against.
+#[derive(Clone, Copy)]
+pub enum Subject<'a> {
+    Builtin(&'static Spec),
+    /// A user's model: only the search knows it.
+    Custom(&'a dyn Model),
+}
+
+/// A share of the history: its key, and its operations in order of invocation.
+pub type Part = (ValueId, Vec<u32>);
+
 /// What was found of one partition.
 pub struct Partition {
     pub key: ValueId,
@@ -38,7 +51,7 @@ pub struct Partition {
 }
 
 /// The operations of each key in order of invocation; keys in order of appearance.
-pub fn split(history: &History, per_key: bool) -> Vec<(ValueId, Vec<u32>)> {
+pub fn split(history: &History, per_key: bool) -> Vec<Part> {
     let all = 0..history.ops.len() as u32;
     let Some(first) = history.ops.first() else { return Vec::new() };
     if !per_key {
@@ -48,7 +61,7 @@ pub fn split(history: &History, per_key: bool) -> Vec<(ValueId, Vec<u32>)> {
         return vec![(first.key, all.collect())];
     }
     let mut ids = IdMap::with_capacity(64);
-    let mut parts: Vec<(ValueId, Vec<u32>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for (i, op) in history.ops.iter().enumerate() {
         let fresh = parts.len() as u32;
         let p = ids.get_or_insert(op.key.0, fresh);
@@ -88,9 +101,13 @@ pub fn validate(history: &History, spec: &Spec) -> Result<(), String> {
 
 /// Checks all partitions. Once one is found invalid the verdict is known: the others then get
 /// as much time again as was used so far, and a second, and no more.
-pub fn check(history: &History, spec: &Spec, settings: &Settings) -> Vec<Partition> {
+pub fn check(
+    history: &History,
+    parts: &[Part],
+    subject: Subject,
+    settings: &Settings,
+) -> Vec<Partition> {
     let started = Instant::now();
-    let parts = split(history, spec.per_key);
     let threads = match settings.threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
@@ -115,7 +132,7 @@ pub fn check(history: &History, spec: &Spec, settings: &Settings) -> Vec<Partiti
                 memory_bytes: settings.memory_bytes / threads,
                 cancel: &cancel,
             };
-            let result = check_partition(history, *key, part, spec, settings, &budget);
+            let result = check_partition(history, *key, part, subject, settings, &budget);
             if matches!(result.answer, Answer::Invalid { .. }) {
                 state.lock().unwrap().1 = true;
                 changed.notify_all();
@@ -132,7 +149,7 @@ pub fn check(history: &History, spec: &Spec, settings: &Settings) -> Vec<Partiti
             memory_bytes: settings.memory_bytes,
             cancel: settings.cancel,
         };
-        return vec![check_partition(history, *key, part, spec, settings, &budget)];
+        return vec![check_partition(history, *key, part, subject, settings, &budget)];
     }
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -158,25 +175,72 @@ fn check_partition(
     history: &History,
     key: ValueId,
     part: &[u32],
-    spec: &Spec,
+    subject: Subject,
     settings: &Settings,
     budget: &Budget,
 ) -> Partition {
     let started = Instant::now();
-    let (algorithm, answer) = decide(history, part, spec, settings, budget);
-    let mut result =
-        Partition { key, operations: part.len(), algorithm, answer, minimal: false, seconds: 0.0 };
-    result.seconds = started.elapsed().as_secs_f64();
-    result
+    let (algorithm, mut answer) = decide(history, part, subject, settings, budget);
+    let mut minimal = false;
+    if let (Answer::Invalid { core, at, .. }, true) = (&answer, settings.minimise) {
+        let (core, at) = (core.clone(), *at);
+        if let Some((ops, reason, done)) =
+            smaller(history, part, &core, subject, settings, budget)
+        {
+            minimal = done;
+            answer = Answer::Invalid { core: ops, at, reason };
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    Partition { key, operations: part.len(), algorithm, answer, minimal, seconds }
 }
+
+/// A minimal counterexample, the reason why it is one, and whether it is minimal indeed.
+fn smaller(
+    history: &History,
+    part: &[u32],
+    core: &[u32],
+    subject: Subject,
+    settings: &Settings,
+    budget: &Budget,
+) -> Option<(Vec<u32>, Reason, bool)> {
+    let end = Instant::now() + MINIMISING;
+    let budget = Budget { deadline: Some(budget.deadline.map_or(end, |d| d.min(end))), ..*budget };
+    let quick = Settings { algorithm: "auto", ..*settings };
+    let decide = |ops: &[u32]| {
+        if budget.expired() {
+            return Answer::Unknown { limit: Limit::Time, verified: 0 };
+        }
+        self::decide(history, ops, subject, &quick, &budget).1
+    };
+    let built;
+    let model: &dyn Model = match subject {
+        Subject::Builtin(spec) => {
+            built = (spec.model)(history, part, &settings.options);
+            built.as_ref()
+        }
+        Subject::Custom(model) => model,
+    };
+    match minimise(history, part, core, model, &decide)? {
+        (ops, Answer::Invalid { reason, .. }, minimal) => Some((ops, reason, minimal)),
+        _ => None,
+    }
+}
+
+/// How long a counterexample is made smaller, at most.
+const MINIMISING: Duration = Duration::from_secs(5);
 
 fn decide(
     history: &History,
     part: &[u32],
-    spec: &Spec,
+    subject: Subject,
     settings: &Settings,
     budget: &Budget,
 ) -> (&'static str, Answer) {
+    let spec = match subject {
+        Subject::Builtin(spec) => spec,
+        Subject::Custom(model) => return ("search", search::check(history, part, model, budget)),
+    };
     let mut skipped = None;
     for fast in spec.fast {
         if settings.algorithm != "auto" && settings.algorithm != fast.name {

@@ -1,17 +1,21 @@
 //! The Python face of checking: `check`, `models`.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::check::{Answer, Limit};
-use crate::formats::py::{value_to_py, PyHistory};
+use crate::formats::py::{value_from_py, value_to_py, PyHistory};
+use crate::formats::{parse_line, Builder, Event, Kind, Limits};
 use crate::history::{History, Value, ValueId};
-use crate::orchestrate::{self, Partition, Settings};
-use crate::registry::{self, Initial, Options, Spec};
+use crate::orchestrate::{self, Partition, Settings, Subject};
+use crate::python_model::{self, Asking, PythonModel};
+use crate::registry::{self, Fast, Initial, Options, Spec};
+use crate::stream::{self, Stream};
 
 /// Stands for an unknown initial value.
 #[pyclass(name = "Any", module = "paxtest._core", frozen)]
@@ -61,6 +65,9 @@ fn models() -> Vec<(&'static str, &'static str, Vec<&'static str>, Vec<&'static 
         .collect()
 }
 
+/// How often Ctrl-C is looked for while a check runs.
+const SIGNALS_EVERY: Duration = Duration::from_millis(100);
+
 #[pyfunction]
 #[pyo3(signature = (history, model, *, algorithm = "auto", initial = None,
     time_budget_s = 60.0, memory_budget_mb = 2048, threads = 0, minimise = true, witness = true))]
@@ -68,7 +75,7 @@ fn models() -> Vec<(&'static str, &'static str, Vec<&'static str>, Vec<&'static 
 fn check<'py>(
     py: Python<'py>,
     history: &PyHistory,
-    model: &str,
+    model: &Bound<'py, PyAny>,
     algorithm: &str,
     initial: Option<Bound<'py, PyAny>>,
     time_budget_s: f64,
@@ -78,18 +85,6 @@ fn check<'py>(
     witness: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let started = Instant::now();
-    let spec = find(model)?;
-    let known = algorithm == "auto"
-        || algorithm == "search"
-        || spec.fast.iter().any(|f| f.name == algorithm);
-    if !known {
-        let mut names = vec!["auto", "search"];
-        names.extend(spec.fast.iter().map(|f| f.name));
-        return Err(PyValueError::new_err(format!(
-            "unknown algorithm {algorithm:?} for model {model}; one of {}",
-            names.join(", ")
-        )));
-    }
     let h = history.history();
     let initial = match initial {
         Some(given) => self::initial(h, &given)?,
@@ -99,19 +94,212 @@ fn check<'py>(
     let settings = Settings {
         algorithm,
         options: Options { initial },
-        time: Duration::try_from_secs_f64(time_budget_s.min(1e9))
-            .map_err(|e| PyValueError::new_err(format!("time_budget_s {time_budget_s}: {e}")))?,
+        time: duration(time_budget_s)?,
         memory_bytes: memory_budget_mb << 20,
         threads,
         minimise,
         cancel: &cancel,
     };
-    let parts = py.detach(|| {
-        orchestrate::validate(h, spec)?;
-        Ok::<_, String>(orchestrate::check(h, spec, &settings))
-    });
-    let parts = parts.map_err(PyValueError::new_err)?;
-    report(py, h, spec.name, &parts, witness, started)
+    if let Ok(custom) = model.cast::<PythonModel>() {
+        let custom = custom.get();
+        algorithm_of(algorithm, &custom.name, &[])?;
+        let (parts, keys) = python_model::split(py, h, custom)?;
+        let asking = Asking::new(py, custom, &cancel)?;
+        let found =
+            run(py, &cancel, || orchestrate::check(h, &parts, Subject::Custom(&asking), &settings))?;
+        if let Some(error) = asking.error.lock().unwrap().take() {
+            return Err(error);
+        }
+        return report(py, h, &custom.name, &found, keys.as_deref(), witness, started);
+    }
+    let spec = find(model.extract()?)?;
+    algorithm_of(algorithm, spec.name, spec.fast)?;
+    py.detach(|| orchestrate::validate(h, spec)).map_err(PyValueError::new_err)?;
+    let found = run(py, &cancel, || {
+        let parts = orchestrate::split(h, spec.per_key);
+        orchestrate::check(h, &parts, Subject::Builtin(spec), &settings)
+    })?;
+    report(py, h, spec.name, &found, None, witness, started)
+}
+
+fn duration(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds.min(1e9))
+        .map_err(|e| PyValueError::new_err(format!("time_budget_s {seconds}: {e}")))
+}
+
+fn algorithm_of(algorithm: &str, model: &str, fast: &[Fast]) -> PyResult<()> {
+    let mut names = vec!["auto", "search"];
+    names.extend(fast.iter().map(|f| f.name));
+    if names.contains(&algorithm) {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!(
+        "unknown algorithm {algorithm:?} for model {model}; one of {}",
+        names.join(", ")
+    )))
+}
+
+/// Runs `work` without the GIL; Ctrl-C stops it.
+fn run<T: Send>(
+    py: Python<'_>,
+    cancel: &AtomicBool,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<T> {
+    py.detach(|| {
+        std::thread::scope(|scope| {
+            let (done, wait) = std::sync::mpsc::channel();
+            let worker = scope.spawn(move || {
+                let found = work();
+                let _ = done.send(());
+                found
+            });
+            let mut interrupted = Ok(());
+            while wait.recv_timeout(SIGNALS_EVERY) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                if interrupted.is_ok() {
+                    interrupted = Python::attach(|py| py.check_signals());
+                    if interrupted.is_err() {
+                        cancel.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+            match worker.join() {
+                Ok(found) => interrupted.map(|()| found),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    })
+}
+
+/// One event of a stream: (index, time_ns, process, type, f, key, value).
+type Row<'py> = (
+    u64,
+    i64,
+    Bound<'py, PyAny>,
+    PyBackedStr,
+    PyBackedStr,
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
+);
+
+#[pyclass(name = "Stream", module = "paxtest._core")]
+struct PyStream {
+    stream: Stream,
+    lines: u64,
+}
+
+#[pymethods]
+impl PyStream {
+    #[new]
+    #[pyo3(signature = (model, *, initial = None, memory_budget_mb = 2048, time_budget_s = 60.0))]
+    fn new(
+        model: &str,
+        initial: Option<Bound<'_, PyAny>>,
+        memory_budget_mb: usize,
+        time_budget_s: f64,
+    ) -> PyResult<Self> {
+        let mut builder = Builder::new(Limits::default());
+        let initial = match initial {
+            Some(given) if given.is_instance_of::<AnyValue>() => {
+                return Err(PyValueError::new_err("a stream needs to know the initial value"));
+            }
+            Some(given) => {
+                let depth = Limits::default().depth;
+                Initial::Value(value_from_py(&mut builder, &given, depth)?)
+            }
+            None => Initial::Default,
+        };
+        let stream = Stream::new(
+            builder,
+            find(model)?,
+            Options { initial },
+            duration(time_budget_s)?,
+            memory_budget_mb << 20,
+        );
+        Ok(PyStream { stream, lines: 0 })
+    }
+
+    fn feed(&mut self, py: Python<'_>, events: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = events.cast::<PyBytes>() {
+            let bytes = bytes.as_bytes();
+            return py.detach(|| self.lines(bytes)).map_err(PyValueError::new_err);
+        }
+        let depth = Limits::default().depth;
+        for row in events.try_iter()? {
+            let row: Row<'_> = row?.extract()?;
+            let (index, time_ns, process, kind, f, key, value) = row;
+            let builder = &mut self.stream.builder;
+            let mut event = Event::new(index);
+            event.index = Some(index);
+            event.time_ns = Some(time_ns);
+            event.process = match process.extract::<i64>() {
+                Ok(n) => builder.process_number(n),
+                Err(_) => {
+                    let name: PyBackedStr = process.extract()?;
+                    if &*name == "nemesis" {
+                        continue;
+                    }
+                    builder.process_name(&name)
+                }
+            };
+            event.kind = Kind::parse(kind.as_bytes())
+                .ok_or_else(|| PyValueError::new_err(format!("unknown type {:?}", &*kind)))?;
+            event.f = builder.function(f.as_bytes()).map_err(PyValueError::new_err)?;
+            if !key.is_none() {
+                event.key = Some(value_from_py(builder, &key, depth)?);
+            }
+            event.value = value_from_py(builder, &value, depth)?;
+            self.stream.event(&event).map_err(PyValueError::new_err)?;
+        }
+        Ok(())
+    }
+
+    /// No more events will come.
+    fn finish(&mut self, py: Python<'_>) {
+        py.detach(|| self.stream.finish());
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.stream.verdict() {
+            stream::Verdict::Valid => "valid",
+            stream::Verdict::Invalid => "invalid",
+            stream::Verdict::Unknown => "unknown",
+        }
+    }
+
+    fn first_violation<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<(u64, i64, Bound<'py, PyAny>)>> {
+        let Some(v) = self.stream.violation() else { return Ok(None) };
+        let key = value_to_py(py, &self.stream.builder.history, v.key)?;
+        Ok(Some((v.index, v.time_ns, key)))
+    }
+
+    fn frontier<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (keys, open, held, events) = self.stream.frontier();
+        let d = PyDict::new(py);
+        d.set_item("keys", keys)?;
+        d.set_item("open", open)?;
+        d.set_item("held", held)?;
+        d.set_item("events", events)?;
+        Ok(d)
+    }
+}
+
+impl PyStream {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), String> {
+        for line in bytes.split(|&b| b == b'\n') {
+            self.lines += 1;
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let event = parse_line(&mut self.stream.builder, line, self.lines)
+                .and_then(|event| event.map_or(Ok(()), |e| self.stream.event(&e)));
+            event.map_err(|e| format!("line {}: {e}", self.lines))?;
+        }
+        Ok(())
+    }
 }
 
 fn verdict(answer: &Answer) -> &'static str {
@@ -127,6 +315,7 @@ fn report<'py>(
     history: &History,
     model: &str,
     parts: &[Partition],
+    keys: Option<&[Py<PyAny>]>,
     witness: bool,
     started: Instant,
 ) -> PyResult<Bound<'py, PyDict>> {
@@ -149,8 +338,12 @@ fn report<'py>(
     });
     d.set_item("at", at.min())?;
     let list = PyList::empty(py);
-    for p in parts {
-        list.append(partition(py, history, p, witness)?)?;
+    for (n, p) in parts.iter().enumerate() {
+        let d = partition(py, history, p, witness)?;
+        if let Some(keys) = keys {
+            d.set_item("key", &keys[n])?;
+        }
+        list.append(d)?;
     }
     d.set_item("partitions", list)?;
     d.set_item("seconds", started.elapsed().as_secs_f64())?;
@@ -211,6 +404,8 @@ fn partition<'py>(
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(check, m)?)?;
     m.add_function(wrap_pyfunction!(models, m)?)?;
+    m.add_class::<PyStream>()?;
+    m.add_class::<PythonModel>()?;
     m.add("ANY", AnyValue)?;
     Ok(())
 }

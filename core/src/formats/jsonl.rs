@@ -444,3 +444,8 @@ pub fn json_value(builder: &mut Builder, text: &[u8]) -> Option<ValueId> {
 fn deeper(depth: usize) -> Parse<usize> {
     depth.checked_sub(1).ok_or_else(|| "values nested too deeply".to_string())
 }
+
+/// One line, without its newline; None for an event of the nemesis.
+pub fn parse_line(builder: &mut Builder, text: &[u8], line: u64) -> Result<Option<Event>, String> {
+    Json { text, at: 0, depth: super::Limits::default().depth }.event(builder, line)
+}

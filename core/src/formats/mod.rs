@@ -18,8 +18,9 @@ mod jsonl;
 pub mod py;
 pub mod write;
 
-pub use builder::Builder;
+pub use builder::{Builder, Event, Kind};
 pub use input::Input;
+pub use jsonl::parse_line;
 
 /// What bounds the reading of a hostile file. `docs/reference/history-format.md` lists them.
 #[derive(Clone, Copy, Debug)]

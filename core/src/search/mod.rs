@@ -16,7 +16,7 @@ use crate::check::{Answer, Budget, Reason};
 use crate::history::{History, Operation, Outcome, OPEN};
 use crate::model::Model;
 pub use space::Context;
-pub use window::{Step as Found, Window};
+pub use window::{Step as Found, Window, COMPACT_BYTES};
 
 /// One event of the search: an operation begins, or ends.
 #[derive(Clone, Copy)]

@@ -1,0 +1,196 @@
+//! Makes counterexamples small.
+//!
+//! A sub-history proves something only if whatever its operations saw could have come from
+//! nowhere else: of the operations left out, none may provide what a kept one observes
+//! (`Model::evidence`). So an operation goes together with all that observe what it provides,
+//! and a counterexample is minimal if it can be linearized as soon as any of its operations
+//! goes. Taken out in chunks that get smaller (Zeller's ddmin).
+
+use std::collections::HashMap;
+
+use crate::check::Answer;
+use crate::history::{History, Outcome, OPEN};
+use crate::model::Model;
+
+struct Shrink<'a> {
+    history: &'a History,
+    decide: &'a dyn Fn(&[u32]) -> Answer,
+    /// By operation of the partition: what it observes and provides. None: it has to stay.
+    evidence: HashMap<u32, Option<(Vec<u64>, Vec<u64>)>>,
+    ops: Vec<u32>,
+    last: Option<Answer>,
+}
+
+/// The smallest counterexample found within what `core` proves, the answer it gives, and
+/// whether no operation can be taken out of it. `decide` checks a sub-history; it answers
+/// Unknown when the budget is used up, and the search for a smaller one ends there.
+pub fn minimise(
+    history: &History,
+    part: &[u32],
+    core: &[u32],
+    model: &dyn Model,
+    decide: &dyn Fn(&[u32]) -> Answer,
+) -> Option<(Vec<u32>, Answer, bool)> {
+    let mut evidence = HashMap::new();
+    for &i in part {
+        let op = &history.ops[i as usize];
+        let e = match model.evidence(history, op) {
+            Some(e) => Some((e.observes, e.provides)),
+            None if model.read_only(history, op) => Some((vec![], vec![])),
+            None => None,
+        };
+        evidence.insert(i, e);
+    }
+    let mut s = Shrink { history, decide, evidence, ops: Vec::new(), last: None };
+    s.ops = s.closed(part, core);
+    s.ops.retain(|&i| happened(history, model, i));
+    // What did not complete by the end of the proof may observe what came later.
+    match decide(&s.ops) {
+        answer @ Answer::Invalid { .. } => s.last = Some(answer),
+        _ => return None, // (the budget is used up)
+    }
+    s.cut_to_proof();
+    let minimal = s.shrink();
+    s.last.map(|answer| (s.ops, answer, minimal))
+}
+
+fn happened(history: &History, model: &dyn Model, i: u32) -> bool {
+    let op = &history.ops[i as usize];
+    match op.outcome {
+        Outcome::Fail => op.ret != OPEN && model.learns_from_failure(history, op),
+        _ => true,
+    }
+}
+
+impl Shrink<'_> {
+    /// `ops` and all of `part` that provides what they observe.
+    fn closed(&self, part: &[u32], ops: &[u32]) -> Vec<u32> {
+        let mut providers: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mut kept: Vec<u32> = ops.to_vec();
+        let mut inside: HashMap<u32, ()> = kept.iter().map(|&i| (i, ())).collect();
+        for &i in part {
+            match &self.evidence[&i] {
+                Some((_, provides)) => {
+                    for &token in provides {
+                        providers.entry(token).or_default().push(i);
+                    }
+                }
+                None => {
+                    if inside.insert(i, ()).is_none() {
+                        kept.push(i);
+                    }
+                }
+            }
+        }
+        let mut at = 0;
+        while at < kept.len() {
+            if let Some(Some((observes, _))) = self.evidence.get(&kept[at]) {
+                for token in observes {
+                    for i in providers.remove(token).unwrap_or_default() {
+                        if inside.insert(i, ()).is_none() {
+                            kept.push(i);
+                        }
+                    }
+                }
+            }
+            at += 1;
+        }
+        kept.sort_unstable();
+        kept
+    }
+
+    /// What is left without `gone` and all that observe what those provide.
+    fn without(&self, gone: &[u32]) -> Option<Vec<u32>> {
+        let mut observers: HashMap<u64, Vec<u32>> = HashMap::new();
+        for &i in &self.ops {
+            if let Some((observes, _)) = &self.evidence[&i] {
+                for &token in observes {
+                    observers.entry(token).or_default().push(i);
+                }
+            }
+        }
+        let mut out: HashMap<u32, ()> = HashMap::new();
+        let mut stack = gone.to_vec();
+        while let Some(i) = stack.pop() {
+            if out.insert(i, ()).is_some() {
+                continue;
+            }
+            let (_, provides) = self.evidence[&i].as_ref()?;
+            for token in provides {
+                stack.extend(observers.remove(token).unwrap_or_default());
+            }
+        }
+        Some(self.ops.iter().copied().filter(|i| !out.contains_key(i)).collect())
+    }
+
+    /// Takes `ops` if it proves something still. None: the budget is used up.
+    fn attempt(&mut self, ops: Vec<u32>) -> Option<bool> {
+        if ops.len() >= self.ops.len() {
+            return Some(false);
+        }
+        match (self.decide)(&ops) {
+            answer @ Answer::Invalid { .. } => {
+                self.ops = ops;
+                self.last = Some(answer);
+                Some(true)
+            }
+            Answer::Valid { .. } => Some(false),
+            _ => None,
+        }
+    }
+
+    /// As long as an answer proves more than it had to: down to what it needed.
+    fn cut_to_proof(&mut self) {
+        for _ in 0..8 {
+            let Some(Answer::Invalid { core, at, .. }) = &self.last else { return };
+            let (core, at) = (core.clone(), *at);
+            let smaller = self.closed(&self.ops, &core);
+            let before = self.ops.len();
+            if self.attempt(smaller).is_none() {
+                return;
+            }
+            // Whatever began after it was over.
+            if let Some(at) = at {
+                let late: Vec<u32> = self
+                    .ops
+                    .iter()
+                    .copied()
+                    .filter(|&i| self.history.ops[i as usize].inv > at)
+                    .collect();
+                if let Some(smaller) = self.without(&late) {
+                    if self.attempt(smaller).is_none() {
+                        return;
+                    }
+                }
+            }
+            if self.ops.len() * 10 >= before * 9 {
+                return;
+            }
+        }
+    }
+
+    /// True if at last no operation could go.
+    fn shrink(&mut self) -> bool {
+        let mut size = (self.ops.len() / 2).max(1);
+        loop {
+            let mut changed = false;
+            let mut end = self.ops.len();
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                let chunk: Vec<u32> = self.ops[start..end].to_vec();
+                if let Some(rest) = self.without(&chunk) {
+                    match self.attempt(rest) {
+                        None => return false,
+                        Some(true) => changed = true,
+                        Some(false) => {}
+                    }
+                }
+                end = start.min(self.ops.len());
+            }
+            if size == 1 && !changed {
+                return true;
+            }
+            size = if changed && size == 1 { 1 } else { (size / 2).max(1) };
+        }
+    }
+}
