@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,7 @@ def connect() -> Any:
     """
     try:
         settings = kwargs_from_env()
-        probe = docker.APIClient(version="1.40", timeout=PING_TIMEOUT_S, **settings)
-        try:
-            probe.ping()
-        finally:
-            probe.close()
+        _ping(settings)
         return docker.APIClient(version="auto", timeout=API_TIMEOUT_S, **settings)
     except _ENGINE_ERRORS as error:
         raise DockerUnavailable(
@@ -53,6 +50,25 @@ def connect() -> Any:
             "start it (service docker start), see that you may use it (docker version) and where"
             " DOCKER_HOST points; or use --cluster local, which needs no Docker",
         ) from error
+
+
+def _ping(settings: dict[str, Any]) -> None:
+    """Raises one of _ENGINE_ERRORS unless the engine answers within PING_TIMEOUT_S."""
+    url = settings.get("base_url") or "unix:///var/run/docker.sock"
+    if url.startswith(("unix://", "http+unix://")):
+        # By hand: the SDK forgets to close a socket that failed or timed out.
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.settimeout(PING_TIMEOUT_S)
+            engine.connect(url.partition("://")[2])
+            engine.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            if not engine.recv(1):
+                raise ConnectionError("it hung up without an answer")
+        return
+    probe = docker.APIClient(version="1.40", timeout=PING_TIMEOUT_S, **settings)
+    try:
+        probe.ping()
+    finally:
+        probe.close()
 
 
 def available() -> str | None:

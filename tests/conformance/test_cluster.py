@@ -517,8 +517,6 @@ def test_an_engine_that_is_not_there_is_said_quickly(monkeypatch: pytest.MonkeyP
         asyncio.run(make("docker").up())
 
 
-# The SDK forgets to close the socket that timed out.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_is_silent_is_given_up_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
