@@ -52,7 +52,7 @@ def connect() -> Any:
         ) from error
 
 
-def _ping(settings: dict[str, Any]) -> None:
+def _ping(settings: Any) -> None:
     """Raises one of _ENGINE_ERRORS unless the engine answers within PING_TIMEOUT_S."""
     url = settings.get("base_url") or "unix:///var/run/docker.sock"
     if url.startswith(("unix://", "http+unix://")):
