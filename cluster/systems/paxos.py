@@ -34,6 +34,7 @@ class PaxosSystem:
     """
 
     name = "paxos"
+    client_port = CLIENT_PORT
     peer_port = PEER_PORT
 
     def __init__(self, cluster: Cluster, options: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty environment that gets the build tools, and of ours only what a test installs."""
     path = tmp_path_factory.mktemp("venv")
     run(sys.executable, "-m", "venv", path)
-    run(path / "bin/pip", "install", "-q", "-c", ROOT / "constraints.txt",
+    run(path / "bin/pip", "install", "-q", "-U", "-c", ROOT / "constraints.txt",
         "setuptools", "setuptools-rust", "wheel")  # fmt: skip
     yield path
     shutil.rmtree(path)
@@ -87,7 +87,7 @@ def test_wheel(tree: Path, venv: Path, tmp_path: Path) -> None:
     ):
         assert f"paxtest/{needed}" in names
     assert any(name.startswith("paxtest/_core.") and name.endswith(".so") for name in names)
-    run(venv / "bin/pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
+    run(venv / "bin/pip", "install", "-q", "-U", "-c", ROOT / "constraints.txt", wheel)
     works(venv, tmp_path)
 
 
