@@ -34,6 +34,11 @@ class LiveCheck:
     def invalid(self) -> bool:
         return self._checker.verdict is Verdict.INVALID
 
+    @property
+    def first_violation_ns(self) -> int | None:
+        """The run's time at which the history became impossible; None as long as it has not."""
+        return self._checker.first_violation_ns
+
     def feed(self, op: Op) -> None:
         """Take an event; cheap, for the loop's thread."""
         if op.process != NEMESIS:

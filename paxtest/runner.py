@@ -70,6 +70,7 @@ class Runner:
         self.phases: list[Phase] = []
         self.limits: list[str] = []
         self.faults = FaultCounts()
+        self.first_violation_ns: int | None = None
         self._interrupted = asyncio.Event()
         self._load: Load | LoadProcesses | None = None
 
@@ -212,6 +213,7 @@ class Runner:
         if not (self._interrupted.is_set() or live.stop):
             await self._final_reads(cluster, system, journal, load.next_process())
         await live.close()
+        self.first_violation_ns = live.first_violation_ns
 
     async def _load_and_faults(
         self,
@@ -317,6 +319,9 @@ class Runner:
                 result = await asyncio.to_thread(
                     analyse, run, self.workload.checkers(), self.plan, self.faults
                 )
+        if result.first_violation_s is None and result.verdict is Verdict.INVALID:
+            live_ns = self.first_violation_ns
+            result.first_violation_s = None if live_ns is None else live_ns / 1e9
         result.phases = self.phases
         result.limits = self.limits + result.limits
         run.save_results(result)
