@@ -171,6 +171,7 @@ pub(crate) fn pieces(
 ) -> Answer {
     let mut placed: Vec<(u32, u32)> = Vec::new();
     let mut undecided = None;
+    let mut dated = true;
     let mut found: Option<(Vec<u32>, Option<u32>, Reason)> = None;
     for piece in pieces {
         match check(piece) {
@@ -182,6 +183,7 @@ pub(crate) fn pieces(
                 }
             }
             Answer::Invalid { core, at, reason } => {
+                dated &= at.is_some();
                 // The piece that was the first to become impossible speaks for all.
                 let sooner = match &found {
                     None => true,
@@ -195,8 +197,10 @@ pub(crate) fn pieces(
         }
     }
     match (found, undecided) {
-        (Some((core, at, reason)), None) => Answer::Invalid { core, at, reason },
-        (Some((core, _, reason)), Some(_)) => Answer::Invalid { core, at: None, reason },
+        (Some((core, at, reason)), other) => {
+            let at = at.filter(|_| dated && other.is_none());
+            Answer::Invalid { core, at, reason }
+        }
         (None, Some(other)) => other,
         (None, None) => {
             placed.sort_by_key(|&(at, _)| at);
