@@ -132,7 +132,8 @@ class History:
         """The id of a value; None where it does not occur."""
 
 class PythonModel:
-    """A user's model; `paxtest.models.base.native` makes one from a `Model`."""
+    """A user's model; `paxtest.models.base.native` makes one from a `Model`. Operations reach it
+    as (f, value, result, known, key)."""
 
     def __init__(
         self,
@@ -160,7 +161,8 @@ def check(
 ) -> CheckReport:
     """Decides whether `history` is linearizable. `initial`: the value before the first
     operation (None: what the model says of itself; `_core.ANY`: unknown). `threads`: 0 for
-    all cores. Raises ValueError for an unknown model, algorithm or function."""
+    all cores. Raises ValueError for an unknown model, algorithm or function, and whatever a
+    Python model raises. Ctrl-C ends it."""
 
 ANY: object
 
@@ -169,14 +171,17 @@ class Stream:
 
     def __init__(
         self,
-        model: str | PythonModel,
+        model: str,
         *,
         initial: Any = None,
         memory_budget_mb: int = 2048,
         time_budget_s: float = 60.0,
     ) -> None: ...
     def feed(self, events: bytes | Iterable[tuple[Any, ...]]) -> None:
-        """Journal lines (JSONL, whole lines), or (index, time_ns, process, type, f, key, value)."""
+        """Journal lines (JSONL, whole lines), or (index, time_ns, process, type, f, key, value).
+        Raises ValueError for what is no history."""
+    def finish(self) -> None:
+        """No more events will come: what is open stays of unknown outcome."""
     def verdict(self) -> VerdictName: ...
     def first_violation(self) -> tuple[int, int, Any] | None:
         """(index, time_ns, key) of the earliest event that made the history impossible."""

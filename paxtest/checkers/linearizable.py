@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from paxtest import _core
+from paxtest import _core, explain
 from paxtest.checkers import verify
 from paxtest.checkers.protocol import Evidence
 from paxtest.errors import HistoryError
+from paxtest.models.base import Model, native
+from paxtest.models.semantics import partition, semantics
 from paxtest.operation import Op
-from paxtest.verdict import CheckResult, Operation, Verdict
+from paxtest.verdict import CheckResult, Verdict
 
 if TYPE_CHECKING:
-    from paxtest._core import CheckReport, History, Partition
+    from paxtest._core import CheckReport, History
+
+KEYS_LISTED = 1000
+"""Keys that the details of a result name, at most."""
 
 
 class Linearizable:
     """Checks a history against a model, each key on its own.
 
-    `model`: a name from `paxtest list models`. `algorithm`: auto, search or the name of a fast
-    one. `initial`: the value before the first operation (None: what the model says of itself).
+    `model`: a name from `paxtest list models`, or a `Model` of your own. `algorithm`: auto,
+    search or the name of a fast one. `initial`: the value before the first operation (None:
+    what the model says of itself).
     Raises HistoryError for a file that is no history or does not fit the model, InternalError
     where the independent verifier disagrees with the native core.
     """
 
     name = "linearizable"
 
-    def __init__(self, model: str, algorithm: str = "auto", *, initial: Any = None) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: str | Model | type[Model],
+        algorithm: str = "auto",
+        *,
+        initial: Any = None,
+    ) -> None:
+        self.model = model() if isinstance(model, type) else model
         self.algorithm = algorithm
         self.initial = initial
 
@@ -39,7 +52,7 @@ class Linearizable:
         try:
             report = _core.check(
                 history,
-                self.model,
+                self.model if isinstance(self.model, str) else native(self.model),
                 algorithm=self.algorithm,
                 initial=self.initial,
                 time_budget_s=evidence.time_budget_s,
@@ -49,12 +62,22 @@ class Linearizable:
             raise HistoryError(
                 str(error), "`paxtest list models` shows each model with its functions"
             ) from error
-        initial = verify.UNSET if self.initial is None else self.initial
-        certified = verify.certify(history, report, initial=initial)
+        certified = self._certify(history, report)
         result = summarise(history, report)
         result.certified = certified
         result.seconds = time.monotonic() - started
         return result
+
+    def _certify(self, history: History, report: CheckReport) -> bool:
+        if not isinstance(self.model, str):
+            return verify.certify(
+                history,
+                report,
+                semantics=semantics(self.model),
+                partition=partition(self.model),
+            )
+        initial = verify.UNSET if self.initial is None else self.initial
+        return verify.certify(history, report, initial=initial)
 
 
 def read(evidence: Evidence) -> History:
@@ -80,77 +103,39 @@ def summarise(history: History, report: CheckReport) -> CheckResult:
     )
     result.details["algorithms"] = report["algorithms"]
     result.details["model"] = report["model"]
-    if verdict is Verdict.INVALID:
-        worst = _first_invalid(report["partitions"])
-        result.counterexample = [_operation(history, i) for i in worst["counterexample"]]
-        result.details["key"] = worst["key"]
-        result.details["reason"] = worst["reason"]
-        result.details["minimal"] = worst["minimal"]
+    result.explanation = explain.explain(history, report)
+    bad = explain.first_invalid(report)
+    if bad is not None:
+        result.counterexample = explain.operations(history, bad["counterexample"])
+        result.first_violation_ns = _completed_ns(history, report["at"])
+        result.details["key"] = bad["key"]
+        result.details["reason"] = bad["reason"]
+        result.details["minimal"] = bad["minimal"]
         result.details["invalid_keys"] = [
             p["key"] for p in report["partitions"] if p["verdict"] == "invalid"
-        ][:1000]
-        result.first_violation_ns = _first_violation_ns(history, report)
-        result.explanation = (
-            f"Key {worst['key']!r} is not linearizable: no order of these "
-            f"{len(result.counterexample)} operations gives what the clients saw."
-        )
-    elif verdict is Verdict.UNKNOWN:
-        result.details["undecided"] = [
-            {
-                "key": p["key"],
-                "limit": p["limit"],
-                "verified_events": p["verified"],
-                "operations": p["operations"],
-            }
-            for p in report["partitions"]
-            if p["verdict"] == "unknown"
-        ][:1000]
-        result.explanation = _undecided(report)
+        ][:KEYS_LISTED]
+    undecided = [
+        {
+            "key": p["key"],
+            "limit": p["limit"],
+            "verified_events": p["verified"],
+            "operations": p["operations"],
+        }
+        for p in report["partitions"]
+        if p["verdict"] == "unknown"
+    ]
+    if undecided:
+        result.details["undecided"] = undecided[:KEYS_LISTED]
     return result
 
 
-def _first_invalid(partitions: Sequence[Partition]) -> Partition:
-    """The partition that became impossible first."""
-    invalid = [p for p in partitions if p["verdict"] == "invalid"]
-    return min(invalid, key=lambda p: p["at"] if p["at"] is not None else 2**32)
-
-
-def _first_violation_ns(history: History, report: CheckReport) -> int | None:
-    """When the event came at which the first key became impossible."""
-    at = report["at"]
-    worst = _first_invalid(report["partitions"])
-    for i in worst["counterexample"]:
-        operation = history.operation(i)
-        if at is not None and operation["ret"] == at:
-            completed: int | None = operation["completed_ns"]
-            return completed
-    return None
-
-
-def _operation(history: History, index: int) -> Operation:
-    o = history.operation(index)
-    return Operation(
-        index=o["index"],
-        process=o["process"],
-        f=o["f"],
-        type=o["type"],
-        invoked_ns=o["invoked_ns"],
-        completed_ns=o["completed_ns"],
-        key=o["key"],
-        value=o["value"],
-        node=o["node"],
-        error=o["error"],
-    )
-
-
-def _undecided(report: CheckReport) -> str:
-    undecided = [p for p in report["partitions"] if p["verdict"] == "unknown"]
-    limits = sorted({p["limit"] for p in undecided})
-    return (
-        f"{len(undecided)} of {len(report['partitions'])} keys could not be decided: the "
-        f"{' and '.join(limits)} budget ran out. Fewer concurrent clients per key, fewer "
-        "operations per key or distinct written values make a history easier to check."
-    )
+def _completed_ns(history: History, at: int | None) -> int | None:
+    """When the event at position `at` came: the completion of some operation."""
+    rets = array("I", history.columns()["ret"])
+    if at is None or at not in rets:
+        return None
+    completed: int | None = history.operation(rets.index(at))["completed_ns"]
+    return completed
 
 
 class Live:
