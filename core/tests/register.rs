@@ -7,12 +7,13 @@ mod support;
 
 use std::sync::atomic::AtomicBool;
 
+use _core::check::Answer;
 use _core::history::{History, Outcome, ValueId};
 use _core::model::Model;
 use _core::registry::{Initial, Options, Spec};
 use _core::register::{Online, Status};
 use _core::{register, search};
-use support::{budget, int, judge, list, many, record, show, Draw, Random};
+use support::{budget, check_witness, int, judge, list, many, record, show, Draw, Random};
 
 const READ: u16 = 0;
 const WRITE: u16 = 1;
@@ -177,4 +178,85 @@ fn cas_distinct() {
 #[test]
 fn cas_repeated() {
     run(false, &register::CAS_REGISTER);
+}
+
+/// Long histories, whole or with one wrong value: the zones say what the search says.
+#[test]
+fn long_histories() {
+    let mut valid = 0;
+    let all = many(40, |seed| {
+        let random = &mut Random::new(seed ^ 0xabcd);
+        let (operations, clients) = (1_000, 3 + random.below(4) as usize);
+        let mut h = History {
+            functions: vec!["read".into(), "write".into(), "cas".into()],
+            processes: (0..8).map(|p| p.to_string()).collect(),
+            ..History::default()
+        };
+        let mut fresh = 0;
+        let mut draw = |random: &mut Random, h: &mut History| {
+            fresh += 1;
+            match random.below(5) {
+                0 | 1 => Draw { f: READ, arg: ValueId::NIL },
+                2 | 3 => Draw { f: WRITE, arg: int(fresh) },
+                _ => Draw { f: CAS, arg: list(h, &[int(fresh - 2), int(fresh)]) },
+            }
+        };
+        let mut state = ValueId::NIL;
+        let mut apply = |_: &mut Random, h: &mut History, f: u16, arg: ValueId| match f {
+            READ => Ok(state),
+            WRITE => {
+                state = arg;
+                Ok(ValueId::NIL)
+            }
+            _ => match h.values.list(arg) {
+                Some([from, to]) if *from == state => {
+                    state = *to;
+                    Ok(ValueId::NIL)
+                }
+                _ => Err(ValueId::NIL),
+            },
+        };
+        record(random, &mut h, operations, clients, 2, &mut draw, &mut apply);
+        // Swapped, stale, lost or invented: what a broken register shows.
+        let reads: Vec<usize> = (0..h.ops.len())
+            .filter(|&i| h.ops[i].f == READ && h.ops[i].outcome == Outcome::Ok)
+            .collect();
+        let pick = |random: &mut Random| reads[random.below(reads.len() as u64) as usize];
+        let (a, b) = (pick(random), pick(random));
+        match random.below(5) {
+            0 => {
+                let (x, y) = (h.ops[a].out, h.ops[b].out);
+                (h.ops[a].out, h.ops[b].out) = (y, x);
+            }
+            1 => h.ops[a].out = h.ops[reads[0]].out,
+            2 => {
+                // The write that somebody saw never was.
+                let seen = h.ops[a].out;
+                h.ops.retain(|o| o.f != WRITE || o.arg != seen);
+            }
+            3 => h.ops[a].out = int(1_000_000),
+            _ => {}
+        }
+        let options = Options::default();
+        let part: Vec<u32> = (0..h.ops.len() as u32).collect();
+        let model = (register::CAS_REGISTER.model)(&h, &part, &options);
+        let cancel = AtomicBool::new(false);
+        let zones = register::check(&h, &part, &options, &budget(&cancel));
+        let searched = search::check(&h, &part, model.as_ref(), &budget(&cancel));
+        match (&zones, &searched) {
+            (Answer::Valid { witness: w }, Answer::Valid { witness: v }) => {
+                valid += 1;
+                for witness in [w, v] {
+                    check_witness(&h, &part, model.as_ref(), witness).unwrap();
+                }
+            }
+            (Answer::Invalid { at: a, core, .. }, Answer::Invalid { at: b, .. }) => {
+                assert_eq!(a, b, "seed {seed}: earliest event");
+                let again = search::check(&h, core, model.as_ref(), &budget(&cancel));
+                assert!(matches!(again, Answer::Invalid { .. }), "seed {seed}: core");
+            }
+            _ => panic!("seed {seed}: {zones:?} against {searched:?}"),
+        }
+    });
+    assert!(valid > all / 10 && valid < all * 9 / 10, "{valid} of {all} are valid");
 }
