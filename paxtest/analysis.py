@@ -42,7 +42,7 @@ def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCoun
     verdict = worst(check.verdict for check in checks)
     counts = history.tally(run.history)
     reason = next((c.explanation for c in checks if c.verdict is verdict and c.explanation), "")
-    limits: list[str] = []
+    limits = [f"{c.name}: {limit}" for c in checks for limit in c.details.get("limits", [])]
     if verdict is Verdict.VALID and plan.nemesis.kinds and not faults.effective:
         verdict = Verdict.VACUOUS
         reason = (

@@ -8,7 +8,7 @@ from typing import Protocol
 from paxtest.operation import NEMESIS, Op, Type
 from paxtest.verdict import Verdict
 
-BATCH = 20_000  # operations a check may take at once, so that the load is never held up for long
+STEP_BUDGET_S = 1.0  # a model that needs the search may fall behind; the final check decides then
 
 
 class _Counts(Protocol):
@@ -22,7 +22,7 @@ class LiveCheck:
         from paxtest.checkers.linearizable import Live
 
         self.stop = False
-        self._checker = Live(model)
+        self._checker = Live(model, STEP_BUDGET_S)
         self._events: list[Op] = []
         self._counts = {Type.INVOKE: 0, Type.OK: 0, Type.FAIL: 0, Type.INFO: 0}
 
@@ -46,10 +46,10 @@ class LiveCheck:
             self._events.append(op)
 
     async def check(self) -> None:
-        """Check what has come since the last call."""
+        """Check what has come since the last call, unless the verdict is out already."""
         events, self._events = self._events, []
-        for start in range(0, len(events), BATCH):
-            await asyncio.to_thread(self._checker.feed, events[start : start + BATCH])
+        if events and self.verdict is Verdict.VALID:
+            await asyncio.to_thread(self._checker.feed, events)
 
     async def close(self) -> None:
         await self.check()

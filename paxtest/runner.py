@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from paxtest.analysis import analyse
 from paxtest.cluster import systems
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import NodeNotReady, PaxtestError
+from paxtest.everywhere import ready, together
 from paxtest.generator import Context
 from paxtest.history import Journal
 from paxtest.live import LiveCheck
@@ -44,7 +45,6 @@ HEAL_TIMEOUT_S = 30.0
 QUIESCE_TIMEOUT_S = 20.0
 FINAL_READS_TIMEOUT_S = 30.0
 COLLECT_TIMEOUT_S = 60.0
-POLL_S = 0.1
 
 
 class Interrupted(Exception):
@@ -161,15 +161,15 @@ class Runner:
         names = [node.name for node in cluster.nodes]
         with self.phase("install"):
             await self._unless_interrupted(
-                _together(system.install, names, INSTALL_TIMEOUT_S, "install")
+                together(system.install, names, INSTALL_TIMEOUT_S, "install")
             )
             await nemesis.check_supported(self.kinds, cluster, system)
         with self.phase("start"):
             await self._unless_interrupted(
-                _together(system.start, names, plan.ready_timeout_s, "start")
+                together(system.start, names, plan.ready_timeout_s, "start")
             )
         with self.phase("await ready"):
-            await self._unless_interrupted(_ready(system, names, plan.ready_timeout_s))
+            await self._unless_interrupted(ready(system, names, plan.ready_timeout_s))
         took = sum(phase.seconds for phase in self.phases)
         self.progress.note(f"{len(names)} nodes ready after {took:.1f} s")
 
@@ -271,7 +271,7 @@ class Runner:
         names = [node.name for node in cluster.nodes]
         with self.phase("quiesce"):
             try:
-                await self._unless_interrupted(_ready(system, names, QUIESCE_TIMEOUT_S))
+                await self._unless_interrupted(ready(system, names, QUIESCE_TIMEOUT_S))
             except Interrupted:
                 return
             except NodeNotReady as error:
@@ -379,43 +379,6 @@ class Runner:
             if not task.done():
                 task.cancel()
             await asyncio.gather(task, interruption, return_exceptions=True)
-
-
-async def _together(
-    action: Callable[[str], Awaitable[None]], nodes: Sequence[str], timeout_s: float, name: str
-) -> None:
-    """Do something on all nodes at once. Raises NodeNotReady naming those that took too long."""
-    tasks = {node: asyncio.ensure_future(action(node)) for node in nodes}
-    done, late = await asyncio.wait(tasks.values(), timeout=timeout_s)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
-    for task in done:
-        task.result()
-    if late:
-        slow = [node for node, task in tasks.items() if task in late]
-        raise NodeNotReady(
-            f"{name} took longer than {timeout_s:g} s on {', '.join(slow)}",
-            "raise ready_timeout_s in the plan, or look at the nodes' logs in the run directory",
-        )
-
-
-async def _ready(system: System, nodes: Sequence[str], timeout_s: float) -> None:
-    """Wait until every node serves. Raises NodeNotReady naming those that do not."""
-    deadline = time.monotonic() + timeout_s
-    waiting = list(nodes)
-    while waiting:
-        ready = await asyncio.gather(*(system.is_ready(node) for node in waiting))
-        waiting = [node for node, is_ready in zip(waiting, ready, strict=True) if not is_ready]
-        if not waiting:
-            return
-        if time.monotonic() >= deadline:
-            raise NodeNotReady(
-                f"{', '.join(waiting)} did not become ready within {timeout_s:g} s",
-                "the nodes' logs are in the run directory under nodes/; "
-                "`--set ready_timeout_s=...` waits longer",
-            )
-        await asyncio.sleep(POLL_S)
 
 
 def _log_to(path: Path) -> logging.Handler:

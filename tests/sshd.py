@@ -108,5 +108,5 @@ def _listens(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
             socket.create_connection((host, port), timeout=1).close()
             return True
         except OSError:
-            time.sleep(0.02)
+            time.sleep(0.02)  # waits for the condition of the loop
     return False

@@ -13,7 +13,7 @@ from paxtest.checkers.protocol import Evidence
 from paxtest.errors import HistoryError
 from paxtest.models.base import Model, native
 from paxtest.models.semantics import partition, semantics
-from paxtest.operation import Op
+from paxtest.operation import Op, encode
 from paxtest.verdict import CheckResult, Verdict
 
 if TYPE_CHECKING:
@@ -139,16 +139,19 @@ def _completed_ns(history: History, at: int | None) -> int | None:
 
 
 class Live:
-    """The verdict while the history is still being recorded."""
+    """The verdict while the history is still being recorded.
 
-    def __init__(self, model: str) -> None:
-        self._stream = _core.Stream(model)
+    `time_budget_s` bounds each step of the search, where the model needs one; a step that takes
+    longer makes the verdict unknown for good.
+    """
+
+    def __init__(self, model: str, time_budget_s: float = 60.0) -> None:
+        self._stream = _core.Stream(model, time_budget_s=time_budget_s)
 
     def feed(self, ops: Sequence[Op]) -> None:
-        """The next events, in the order of the history."""
-        self._stream.feed(
-            [(op.index, op.time_ns, op.process, op.type, op.f, op.key, op.value) for op in ops]
-        )
+        """The next events, in the order of the history. As bytes, which the core reads without
+        holding the interpreter's lock: whoever drives the load beside it must not be held up."""
+        self._stream.feed(b"\n".join(encode(op) for op in ops))
 
     @property
     def verdict(self) -> Verdict:

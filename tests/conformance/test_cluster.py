@@ -49,7 +49,7 @@ back = 0
 while True:
     try: s.send(b"x")
     except BlockingIOError: pass
-    time.sleep(0.02)
+    time.sleep(0.02)  # waits for the condition of the loop
     try: back += len(s.recv(4096))
     except BlockingIOError: pass
     print(back, flush=True)
@@ -434,7 +434,7 @@ def test_processes_of_a_killed_run_die_by_themselves() -> None:
     until = time.monotonic() + 20
     while left(runs[0]):
         assert time.monotonic() < until, f"they live: {left(runs[0])}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # waits for the condition of the loop
 
 
 @pytest.mark.docker

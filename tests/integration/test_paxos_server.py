@@ -82,7 +82,7 @@ class PaxosCluster:
                     who, leads = self.ask(name, "PAXOS", "LEADER")
                     if leads:
                         return str(who.decode())
-            time.sleep(0.01)
+            time.sleep(0.01)  # waits for the condition of the loop
         raise AssertionError("no leader; logs:\n" + self.logs())
 
     def until(self, name: str, words: list[str], timeout_s: float = 10.0) -> Any:
@@ -94,7 +94,7 @@ class PaxosCluster:
             except RedisError as error:
                 if time.monotonic() > deadline:
                     raise AssertionError(f"{words} on {name}: {error}\n{self.logs()}") from error
-                time.sleep(0.01)
+                time.sleep(0.01)  # waits for the condition of the loop
 
     def logs(self) -> str:
         return "\n".join(f"{p.name}: {p.read_text()[-500:]}" for p in self._directory.glob("*.log"))
