@@ -52,7 +52,8 @@ def _parse(argv: list[str]) -> Settings:
     add("--data", required=True, type=Path, metavar="DIR", help="durable state")
     add("--reads", choices=[str(r) for r in Reads], default="log", help="how reads are answered")
     add("--bug", action="append", default=[], metavar="NAME", help="switch on a bug of the zoo")
-    add("--snapshot-every", type=int, default=0, metavar="N", help="slots between snapshots")
+    add("--snapshot-every", type=int, default=10_000, metavar="N",
+        help="slots between snapshots; 0: none")  # fmt: skip
     add("--request-timeout", type=float, default=1.0, metavar="S", help="longest wait of a command")
     add("--q1", type=int, help="size of a phase-1 quorum (default: majority)")
     add("--q2", type=int, help="size of a phase-2 quorum (default: majority)")

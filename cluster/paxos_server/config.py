@@ -44,6 +44,7 @@ class Config:
     message_bytes: int = 1024 * 1024
     queue_limit: int = 10_000
     snapshot_every: int = 0
+    snapshot_chunk_bytes: int = 256 * 1024
     volatile_s: float = 2.0
     q1: int | None = None
     q2: int | None = None

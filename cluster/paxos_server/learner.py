@@ -36,8 +36,10 @@ class Learner:
         return values
 
     def compact(self, upto: int) -> None:
-        """Forget the values up to a slot that a snapshot covers."""
+        """Forget the values up to a slot that a snapshot covers; all of them are chosen."""
         for slot in range(self.compacted + 1, upto + 1):
             self.log.pop(slot, None)
         self.compacted = max(self.compacted, upto)
         self.chosen_upto = max(self.chosen_upto, upto)
+        while self.chosen_upto + 1 in self.log:
+            self.chosen_upto += 1

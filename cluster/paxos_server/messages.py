@@ -122,6 +122,22 @@ class Chosen(Message, frozen=True, array_like=True, tag="ch", gc=False):
     chosen_upto: int
 
 
+class SnapshotChunk(Message, frozen=True, array_like=True, tag="sn", gc=False):
+    """Bytes of the state after `slot`, from `offset` on, of `total` in all."""
+
+    slot: int
+    offset: int
+    total: int
+    data: bytes
+
+
+class FetchSnapshot(Message, frozen=True, array_like=True, tag="fs", gc=False):
+    """Send me the next chunk of the snapshot at `slot`."""
+
+    slot: int
+    offset: int
+
+
 class Forward(Message, frozen=True, array_like=True, tag="fw", gc=False):
     """Commands of the sender's clients, for the leader to propose."""
 
@@ -137,7 +153,7 @@ class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
 
 AnyMessage = (
     Prepare | Promise | Accept | Accepted | Nack | Heartbeat | HeartbeatAck | Canvass | Support
-    | CatchUp | Chosen | Forward | Replies
+    | CatchUp | Chosen | SnapshotChunk | FetchSnapshot | Forward | Replies
 )
 
 
@@ -176,7 +192,15 @@ class ChosenRecord(Record, frozen=True, array_like=True, tag="C", gc=False):
     upto: int
 
 
-AnyRecord = BootRecord | PromiseRecord | AcceptRecord | LearnRecord | ChosenRecord
+class CheckpointRecord(Record, frozen=True, array_like=True, tag="K", gc=False):
+    """The log begins anew: what follows, with a snapshot of at least `slot`, is everything."""
+
+    slot: int
+
+
+AnyRecord = (
+    CheckpointRecord | BootRecord | PromiseRecord | AcceptRecord | LearnRecord | ChosenRecord
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_batch = msgspec.msgpack.Decoder(list[Command]).decode

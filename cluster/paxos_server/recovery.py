@@ -10,6 +10,7 @@ from .messages import (
     AcceptRecord,
     AnyRecord,
     BootRecord,
+    CheckpointRecord,
     ChosenRecord,
     LearnRecord,
     PromiseRecord,
@@ -18,18 +19,25 @@ from .messages import (
 
 @dataclass
 class Remembered:
-    """`incarnation`: lives so far. `accepted`: the open slots. `chosen`: slots 1..chosen_upto."""
+    """`incarnation`: lives so far. `accepted`: the open slots. `chosen`: slots
+    snapshot_slot + 1 .. chosen_upto; `snapshot`: the state after snapshot_slot."""
 
     incarnation: int = 0
     promised: Ballot = ZERO
     accepted: dict[int, tuple[Ballot, bytes]] = field(default_factory=dict)
     chosen: dict[int, bytes] = field(default_factory=dict)
     chosen_upto: int = 0
+    snapshot_slot: int = 0
+    snapshot: bytes = b""
 
 
-def remember(records: Iterable[AnyRecord]) -> Remembered:
-    """Replay records in the order in which they were written."""
-    memory = Remembered()
+def remember(
+    records: Iterable[AnyRecord], snapshot_slot: int = 0, snapshot: bytes = b""
+) -> Remembered:
+    """Replay records in the order in which they were written, on top of a snapshot."""
+    memory = Remembered(
+        chosen_upto=snapshot_slot, snapshot_slot=snapshot_slot, snapshot=snapshot
+    )
     learnt: dict[int, bytes] = {}
     for record in records:
         match record:
@@ -59,3 +67,15 @@ def _choose(memory: Remembered, learnt: dict[int, bytes], upto: int) -> None:
             value = accepted[1]
         memory.chosen[slot] = value
         memory.chosen_upto = slot
+
+
+def checkpoint(memory: Remembered) -> list[AnyRecord]:
+    """The records from which, with the snapshot, `remember` makes this memory again."""
+    return [
+        CheckpointRecord(memory.snapshot_slot),
+        BootRecord(memory.incarnation),
+        PromiseRecord(memory.promised),
+        *(LearnRecord(slot, value) for slot, value in sorted(memory.chosen.items())),
+        ChosenRecord(memory.chosen_upto),
+        *(AcceptRecord(slot, *accepted) for slot, accepted in sorted(memory.accepted.items())),
+    ]

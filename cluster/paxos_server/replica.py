@@ -33,6 +33,7 @@ from .messages import (
     Chosen,
     ChosenRecord,
     Command,
+    FetchSnapshot,
     Forward,
     Heartbeat,
     HeartbeatAck,
@@ -41,6 +42,7 @@ from .messages import (
     Prepare,
     Promise,
     Replies,
+    SnapshotChunk,
     Support,
     batch_of,
 )
@@ -85,13 +87,15 @@ Event = Receive | Tick | Durable | Request
 @dataclass(slots=True)
 class Output:
     """What an event led to. Records go to the log in this order; when `sync` is set, they must be
-    made durable and `Durable(lsn)` be reported. Messages and replies may leave at once."""
+    made durable and `Durable(lsn)` be reported. Messages and replies may leave at once. `save`: a
+    snapshot to be stored, with the memory that goes on from it, after the records."""
 
     records: list[AnyRecord] = field(default_factory=list)
     messages: list[tuple[str, AnyMessage]] = field(default_factory=list)
     replies: list[tuple[int, bytes]] = field(default_factory=list)
     sync: bool = False
     lsn: int = 0
+    save: Remembered | None = None
 
 
 class Replica:
@@ -141,7 +145,16 @@ class Replica:
         self._catch_up_s = -1.0
         self._now = clock.monotonic_s()
         self.leadership = Leadership(config, self.membership, clock, rng, bugs)
-        for slot in range(1, memory.chosen_upto + 1):
+        self._snapshot_slot = memory.snapshot_slot
+        self._snapshot = memory.snapshot
+        self._incoming = bytearray()
+        self._incoming_slot = 0
+        self._save_due = False
+        if memory.snapshot_slot:
+            self.state.restore(memory.snapshot)
+            self.learner.compact(memory.snapshot_slot)
+            self.applied = memory.snapshot_slot
+        for slot in range(memory.snapshot_slot + 1, memory.chosen_upto + 1):
             self.learner.learn(slot, memory.chosen[slot])
         self._apply_chosen()
         self._out = Output()
@@ -166,6 +179,10 @@ class Replica:
         before it takes the output gets fuller batches and fewer syncs."""
         self._pump()
         out = self._out
+        if self._save_due:
+            # Only now: the memory must hold all that this output's records say.
+            self._save_due = False
+            out.save = self._memory()
         out.lsn = self._lsn
         self._out = Output()
         return out
@@ -475,6 +492,9 @@ class Replica:
             self._send(source, CatchUp(self.learner.chosen_upto + 1))
 
     def _on_catch_up(self, source: str, message: CatchUp) -> None:
+        if message.from_slot <= self.learner.compacted:
+            self._send_chunk(source, 0)
+            return
         values = self.learner.values(message.from_slot, self.config.message_bytes)
         if values:
             self._send(source, Chosen(message.from_slot, values, self.learner.chosen_upto))
@@ -488,6 +508,63 @@ class Replica:
         if message.chosen_upto > self.learner.chosen_upto:
             self._catch_up_s = self._now
             self._send(source, CatchUp(self.learner.chosen_upto + 1))
+
+    # --- snapshots ---
+
+    def take_snapshot(self) -> None:
+        """Have the state stored, and forget the log that led to it, but for a tail that spares
+        those who are little behind a whole snapshot."""
+        self._keep_snapshot(self.applied, self.state.snapshot())
+        self.learner.compact(self.applied - self.config.snapshot_every // 2)
+
+    def _keep_snapshot(self, slot: int, snapshot: bytes) -> None:
+        self._snapshot_slot, self._snapshot = slot, snapshot
+        self._save_due = True
+
+    def _memory(self) -> Remembered:
+        """Everything that must survive, as of now."""
+        learner, slot = self.learner, self._snapshot_slot
+        return Remembered(
+            self.incarnation,
+            self.acceptor.promised,
+            dict(self.acceptor.accepted),
+            {s: learner.log[s] for s in range(slot + 1, learner.chosen_upto + 1)},
+            learner.chosen_upto,
+            slot,
+            self._snapshot,
+        )
+
+    def _send_chunk(self, destination: str, offset: int) -> None:
+        data = self._snapshot[offset : offset + self.config.snapshot_chunk_bytes]
+        total = len(self._snapshot)
+        self._send(destination, SnapshotChunk(self._snapshot_slot, offset, total, data))
+
+    def _on_fetch_snapshot(self, source: str, message: FetchSnapshot) -> None:
+        self._send_chunk(source, message.offset if message.slot == self._snapshot_slot else 0)
+
+    def _on_snapshot_chunk(self, source: str, message: SnapshotChunk) -> None:
+        if message.slot <= self.applied:
+            return
+        if message.slot != self._incoming_slot:
+            self._incoming_slot = message.slot
+            self._incoming = bytearray()
+        if message.offset == len(self._incoming):
+            self._incoming += message.data
+        if len(self._incoming) < message.total:
+            self._catch_up_s = self._now
+            self._send(source, FetchSnapshot(message.slot, len(self._incoming)))
+            return
+        snapshot, self._incoming = bytes(self._incoming), bytearray()
+        self._incoming_slot = 0
+        self.state.restore(snapshot)
+        for slot in range(self.applied + 1, message.slot + 1):
+            self.acceptor.forget(slot)
+            self._commands.pop(slot, None)
+        self.learner.compact(message.slot)
+        self.applied = message.slot
+        self._apply_chosen()
+        self._keep_snapshot(message.slot, snapshot)
+        self._send(source, CatchUp(self.learner.chosen_upto + 1))
 
     def _learn(self, slot: int, value: bytes) -> None:
         if self.learner.is_chosen(slot):
@@ -565,6 +642,9 @@ class Replica:
         if self.learner.chosen_upto > self._chosen_recorded:
             self._chosen_recorded = self.learner.chosen_upto
             self._persist(ChosenRecord(self._chosen_recorded))
+        every = config.snapshot_every
+        if every and self.applied - self._snapshot_slot >= every:
+            self.take_snapshot()
 
 
 _HANDLERS: dict[type, Callable[[Replica, str, Any], None]] = {
@@ -579,6 +659,8 @@ _HANDLERS: dict[type, Callable[[Replica, str, Any], None]] = {
     Support: Replica._on_support,
     CatchUp: Replica._on_catch_up,
     Chosen: Replica._on_chosen,
+    SnapshotChunk: Replica._on_snapshot_chunk,
+    FetchSnapshot: Replica._on_fetch_snapshot,
     Forward: Replica._on_forward,
     Replies: Replica._on_replies,
 }

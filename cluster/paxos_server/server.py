@@ -18,10 +18,9 @@ from .messages import AnyMessage, BootRecord
 from .network import PeerNetwork
 from .ports import SystemClock
 from .proposer import Phase
-from .recovery import remember
 from .replica import Output, Replica
 from .resp import NIL, array, bulk, error, integer, map_
-from .wal import Wal
+from .storage import Storage
 
 TICK_S = 0.02
 
@@ -48,13 +47,13 @@ class Server:
         """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OSError."""
         self._settings = settings
         self._disk = LocalDisk(settings.data)
-        self._wal = Wal(self._disk)
-        memory = remember(self._wal.open())
-        if self._wal.torn_bytes:
-            log(f"cut a torn tail of {self._wal.torn_bytes} bytes off the log")
+        self._storage = Storage(self._disk)
+        memory = self._storage.open()
+        if self._storage.torn_bytes:
+            log(f"cut a torn tail of {self._storage.torn_bytes} bytes off the log")
         memory.incarnation += 1
-        self._wal.append([BootRecord(memory.incarnation)])
-        self._wal.flush()
+        self._storage.append([BootRecord(memory.incarnation)])
+        self._storage.flush()
         self._clock = SystemClock()
         self.replica = Replica(
             settings.config, memory, self._clock, random.Random(), settings.bugs
@@ -93,7 +92,7 @@ class Server:
         await self._network.stop()
         if self._failed.done():
             return self._failed.result()
-        self._wal.flush()
+        self._storage.flush()
         self._disk.close()
         return None
 
@@ -131,11 +130,11 @@ class Server:
         replica = self.replica
         out = replica.take()
         while True:
-            self._emit(out)
-            if not out.sync:
-                break
             try:
-                self._wal.flush()
+                self._emit(out)
+                if not out.sync:
+                    break
+                self._storage.flush()
             except OSError as problem:
                 self._fail(f"the log cannot be made durable: {problem}")
                 return
@@ -152,7 +151,9 @@ class Server:
                 send(destination, message)
             self._network.flush()
         if out.records:
-            self._wal.append(out.records)
+            self._storage.append(out.records)
+        if out.save is not None:
+            self._storage.save(out.save)
         for number, reply in out.replies:
             self._cells.pop(number).answer(reply)
 

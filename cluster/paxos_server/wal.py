@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from .messages import AnyRecord, decode_records, encode
+from .messages import AnyRecord, CheckpointRecord, decode_records, encode
 from .ports import Disk
 
 _HEADER = struct.Struct("<4sQII")
@@ -46,7 +46,7 @@ class Wal:
     def open(self) -> list[AnyRecord]:
         """All durable records, oldest first; cuts off a torn tail. Raises CorruptLog."""
         records: list[AnyRecord] = []
-        names = [name for name in self._disk.names() if name.startswith("wal-")]
+        names = self._since_checkpoint()
         for name in names:
             data = self._disk.read(name)
             end = self._read_segment(name, data, records, last=name == names[-1])
@@ -74,6 +74,34 @@ class Wal:
         data = _chunk(self._chunk, payload)
         self._segment_size += len(data)
         self._disk.append(_name(self._segment), data)
+
+    def restart(self, checkpoint: list[AnyRecord]) -> None:
+        """Begin the log anew with a checkpoint in a segment of its own, and drop all others once
+        it is durable. Raises OSError."""
+        self.flush()
+        self._segment += 1
+        self._segment_size = 0
+        self._pending = checkpoint
+        self.flush()
+        for name in self._disk.names():
+            if name.startswith("wal-") and name != _name(self._segment):
+                self._disk.remove(name)
+
+    def _since_checkpoint(self) -> list[str]:
+        """The segments from the last one on that begins with a checkpoint. Earlier ones were
+        about to be dropped."""
+        names = [name for name in self._disk.names() if name.startswith("wal-")]
+        for i in range(len(names) - 1, -1, -1):
+            data = self._disk.read(names[i])
+            payload = _payload(data, 0, None)
+            if payload is not None:
+                first = decode_records(payload)[0]
+                if isinstance(first, CheckpointRecord):
+                    self._chunk = int(_HEADER.unpack_from(data, 0)[1]) - 1
+                    for name in names[:i]:
+                        self._disk.remove(name)
+                    return names[i:]
+        return names
 
     def _mend_footer(self, name: str, data: bytes, end: int) -> None:
         footer = _FOOTER.pack(_END, self._chunk)

@@ -11,9 +11,9 @@ from ..bugs import Bugs
 from ..config import Config
 from ..messages import AnyMessage, BootRecord
 from ..proposer import Phase
-from ..recovery import remember
 from ..replica import Replica
-from ..wal import CorruptLog, Wal
+from ..storage import Storage
+from ..wal import CorruptLog
 from .disk import PowerLoss, SimulatedDisk
 from .network import SimulatedNetwork
 from .world import SimulatedClock, World
@@ -38,7 +38,7 @@ class SimulatedNode:
         self._world = world
         self._network = network
         self._bugs = bugs
-        self._wal = Wal(self.disk)
+        self._storage = Storage(self.disk)
         self._life = 0
         self._syncing = False
         self._requests: dict[int, Reply] = {}
@@ -64,15 +64,15 @@ class SimulatedNode:
         if self.replica is not None or self.corrupt:
             return
         self.disk.power_on()
-        self._wal = Wal(self.disk)
+        self._storage = Storage(self.disk)
         try:
-            memory = remember(self._wal.open())
+            memory = self._storage.open()
         except CorruptLog:
             self.corrupt = True
             return
         memory.incarnation += 1
-        self._wal.append([BootRecord(memory.incarnation)])
-        self._wal.flush()
+        self._storage.append([BootRecord(memory.incarnation)])
+        self._storage.flush()
         self._life += 1
         self._syncing = False
         rng = random.Random(self._world.rng.getrandbits(64))
@@ -88,7 +88,7 @@ class SimulatedNode:
         missed, self._missed = self._missed, []
         self.disk.tear(self._world.rng.random() if self._world.rng.random() < 0.5 else 0.0)
         with contextlib.suppress(PowerLoss):
-            self._wal.flush()
+            self._storage.flush()
         requests, self._requests = self._requests, {}
         for reply in requests.values():
             reply(None)
@@ -147,7 +147,7 @@ class SimulatedNode:
             return
         self._syncing = False
         lsn = self._appended
-        self._wal.flush()
+        self._storage.flush()
         self.replica.durable(lsn)
         self._take()
 
@@ -161,7 +161,9 @@ class SimulatedNode:
         for destination, message in out.messages:
             self._network.send(self.name, destination, message)
         if out.records:
-            self._wal.append(out.records)
+            self._storage.append(out.records)
+        if out.save is not None:
+            self._storage.save(out.save)
         self._appended = out.lsn
         if out.sync and not self._syncing:
             self._syncing = True

@@ -81,7 +81,8 @@ class Simulation:
             volatile_s=0.5,
             window=window,
             batch_commands=batch,
-            snapshot_every=options.snapshot_every,
+            snapshot_every=options.snapshot_every or rng.choice((0, 10, 40)),
+            snapshot_chunk_bytes=rng.choice((50, 4096)),
         )
         self.nodes = [
             SimulatedNode(

@@ -1,0 +1,97 @@
+"""Snapshots: what they hold, in which order they become durable, and how others get them."""
+
+from __future__ import annotations
+
+import pytest
+
+from paxtest.cluster.paxos_server.ballot import Ballot
+from paxtest.cluster.paxos_server.messages import (
+    AcceptRecord,
+    BootRecord,
+    ChosenRecord,
+    PromiseRecord,
+)
+from paxtest.cluster.paxos_server.recovery import Remembered
+from paxtest.cluster.paxos_server.simulator.disk import SimulatedDisk
+from paxtest.cluster.paxos_server.simulator.simulation import Options, Simulation
+from paxtest.cluster.paxos_server.storage import Storage
+from paxtest.cluster.paxos_server.wal import CorruptLog
+
+B = Ballot(2, "n1", 1)
+MEMORY = Remembered(1, B, {4: (B, b"d")}, {3: b"c"}, 3, 2, b"the state after two slots")
+
+
+def stored() -> SimulatedDisk:
+    disk = SimulatedDisk()
+    storage = Storage(disk)
+    storage.open()
+    storage.append([BootRecord(1), PromiseRecord(B)])
+    storage.append([AcceptRecord(s, B, b"abcd"[s - 1 : s]) for s in range(1, 5)])
+    storage.append([ChosenRecord(3)])
+    storage.flush()
+    storage.save(MEMORY)
+    return disk
+
+
+def test_the_log_begins_anew_and_nothing_is_forgotten() -> None:
+    disk = stored()
+    assert disk.names() == ["snapshot", "wal-0000000002"]
+    storage = Storage(disk)
+    assert storage.open() == MEMORY
+    storage.append([AcceptRecord(5, B, b"e")])
+    storage.flush()
+    assert Storage(disk).open().accepted == {4: (B, b"d"), 5: (B, b"e")}
+
+
+def test_an_old_log_that_was_not_yet_dropped_does_no_harm() -> None:
+    disk = stored()
+    disk.files["wal-0000000001"] = bytearray(b"half removed")
+    assert Storage(disk).open() == MEMORY
+
+
+def test_a_snapshot_without_its_checkpoint_does_no_harm() -> None:
+    """Power loss between the two: the whole old log is still there."""
+    disk = SimulatedDisk()
+    storage = Storage(disk)
+    storage.open()
+    storage.append([BootRecord(1), PromiseRecord(B)])
+    storage.append([AcceptRecord(s, B, b"abcd"[s - 1 : s]) for s in range(1, 5)])
+    storage.append([ChosenRecord(3)])
+    storage.flush()
+    disk.files["snapshot"] = stored().files["snapshot"]
+    memory = Storage(disk).open()
+    assert (memory.chosen_upto, memory.snapshot_slot) == (3, 2)
+    assert memory.accepted == {4: (B, b"d")}
+    assert memory.chosen == {3: b"c"}
+
+
+def test_a_corrupt_snapshot_is_refused() -> None:
+    disk = stored()
+    disk.files["snapshot"][-1] ^= 1
+    with pytest.raises(CorruptLog, match="snapshot"):
+        Storage(disk).open()
+
+
+def test_who_is_far_behind_is_sent_a_snapshot_in_chunks() -> None:
+    simulation = Simulation(5, Options(families=(), operations=1, snapshot_every=10))
+    world, nodes = simulation.world, simulation.nodes
+    for node in nodes[:4]:
+        node.start()
+    world.run(1.0)
+    replies: list[bytes | None] = []
+    for i in range(200):
+        nodes[0].request([b"SET", b"k%d" % i, b"x" * 100], replies.append)
+        world.run(world.now_s + 0.02)
+    assert replies == [b"+OK\r\n"] * 200
+    leader = next(node for node in nodes if node.leading)
+    assert leader.replica is not None and leader.replica.learner.compacted > 0
+    nodes[4].start()
+    world.run(world.now_s + 3)
+    late = nodes[4].replica
+    assert late is not None
+    assert late.state.snapshot() == leader.replica.state.snapshot()
+    assert "snapshot" in nodes[4].disk.names()
+    nodes[4].kill()
+    nodes[4].start()
+    assert nodes[4].replica is not None
+    assert nodes[4].replica.state.data[b"k199"] == b"x" * 100
