@@ -31,21 +31,21 @@ macro_rules! models {
 }
 
 models! {
-    register: "register", 0;
-    cas_register: "cas-register", 0;
+    register: "register", 60;
+    cas_register: "cas-register", 60;
     versioned_register: "versioned-register", 0;
     multi_register: "multi-register", 0;
-    kv: "kv", 0;
-    counter: "counter", 0;
-    grow_set: "grow-set", 0;
-    set: "set", 0;
-    append_list: "append-list", 0;
-    queue: "queue", 0;
-    stack: "stack", 0;
-    priority_queue: "priority-queue", 0;
-    mutex: "mutex", 0;
-    owned_mutex: "owned-mutex", 0;
-    fenced_mutex: "fenced-mutex", 0;
-    semaphore: "semaphore", 0;
-    leader: "leader", 0;
+    kv: "kv", 60;
+    counter: "counter", 55;
+    grow_set: "grow-set", 100;
+    set: "set", 100;
+    append_list: "append-list", 70;
+    queue: "queue", 65;
+    stack: "stack", 50;
+    priority_queue: "priority-queue", 40;
+    mutex: "mutex", 100;
+    owned_mutex: "owned-mutex", 65;
+    fenced_mutex: "fenced-mutex", 65;
+    semaphore: "semaphore", 80;
+    leader: "leader", 100;
 }

@@ -21,7 +21,7 @@ pub static SPEC: Spec = Spec {
     about: "insert, take the least (delete-min) or greatest (delete-max); nil: found it empty",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::priority_queue::GAPS],
     model: |history, _, options| Box::new(PriorityQueue::new(history, options)),
     well_formed,
 };

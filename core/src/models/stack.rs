@@ -16,7 +16,7 @@ pub static SPEC: Spec = Spec {
     about: "last in, first out; a pop of nil found it empty",
     functions: FUNCTIONS,
     per_key: true,
-    fast: &[],
+    fast: &[crate::types::stack::GAPS],
     model: |history, _, options| Box::new(Stack::new(history, options)),
     well_formed,
 };

@@ -46,10 +46,8 @@ fn decide(view: &View, reader: &Reader, start: &[ValueId]) -> Verdict {
     let mut longest_read = None;
     for (i, op) in view.ops() {
         match reader.act(&op) {
-            Act::Append(v) => {
-                if start.contains(&v) || appends.get_or_insert(v.0, i) != i {
-                    return Verdict::Outside("an element is appended twice");
-                }
+            Act::Append(v) if start.contains(&v) || appends.get_or_insert(v.0, i) != i => {
+                return Verdict::Outside("an element is appended twice");
             }
             Act::Read(id) if list(id).len() > longest.len() => {
                 longest = list(id);

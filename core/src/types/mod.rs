@@ -5,13 +5,16 @@ use crate::history::{History, Operation, Outcome, ValueId, OPEN};
 
 pub mod append_list;
 pub mod counter;
+mod gaps;
 pub mod grow_set;
 pub mod kv;
 pub mod leader;
 pub mod mutex;
+pub mod priority_queue;
 pub mod queue;
 pub mod semaphore;
 pub mod set;
+pub mod stack;
 
 /// A partition up to an event: what had not completed by then is of unknown outcome.
 #[derive(Clone, Copy)]
