@@ -10,13 +10,13 @@ use std::collections::HashMap;
 
 use crate::check::Answer;
 use crate::history::{History, Outcome, OPEN};
-use crate::model::Model;
+use crate::model::{Evidence, Model};
 
 struct Shrink<'a> {
     history: &'a History,
     decide: &'a dyn Fn(&[u32]) -> Answer,
     /// By operation of the partition: what it observes and provides. None: it has to stay.
-    evidence: HashMap<u32, Option<(Vec<u64>, Vec<u64>)>>,
+    evidence: HashMap<u32, Option<Evidence>>,
     ops: Vec<u32>,
     last: Option<Answer>,
 }
@@ -35,8 +35,8 @@ pub fn minimise(
     for &i in part {
         let op = &history.ops[i as usize];
         let e = match model.evidence(history, op) {
-            Some(e) => Some((e.observes, e.provides)),
-            None if model.read_only(history, op) => Some((vec![], vec![])),
+            Some(e) => Some(e),
+            None if model.read_only(history, op) => Some(Evidence::default()),
             None => None,
         };
         evidence.insert(i, e);
@@ -70,7 +70,7 @@ impl Shrink<'_> {
         let mut inside: HashMap<u32, ()> = kept.iter().map(|&i| (i, ())).collect();
         for &i in part {
             match &self.evidence[&i] {
-                Some((_, provides)) => {
+                Some(Evidence { provides, .. }) => {
                     for &token in provides {
                         providers.entry(token).or_default().push(i);
                     }
@@ -84,7 +84,7 @@ impl Shrink<'_> {
         }
         let mut at = 0;
         while at < kept.len() {
-            if let Some(Some((observes, _))) = self.evidence.get(&kept[at]) {
+            if let Some(Some(Evidence { observes, .. })) = self.evidence.get(&kept[at]) {
                 for token in observes {
                     for i in providers.remove(token).unwrap_or_default() {
                         if inside.insert(i, ()).is_none() {
@@ -103,7 +103,7 @@ impl Shrink<'_> {
     fn without(&self, gone: &[u32]) -> Option<Vec<u32>> {
         let mut observers: HashMap<u64, Vec<u32>> = HashMap::new();
         for &i in &self.ops {
-            if let Some((observes, _)) = &self.evidence[&i] {
+            if let Some(Evidence { observes, .. }) = &self.evidence[&i] {
                 for &token in observes {
                     observers.entry(token).or_default().push(i);
                 }
@@ -115,8 +115,8 @@ impl Shrink<'_> {
             if out.insert(i, ()).is_some() {
                 continue;
             }
-            let (_, provides) = self.evidence[&i].as_ref()?;
-            for token in provides {
+            let evidence = self.evidence[&i].as_ref()?;
+            for token in &evidence.provides {
                 stack.extend(observers.remove(token).unwrap_or_default());
             }
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::check::{Answer, Budget, Limit, Reason};
 use crate::history::{History, ValueId};
-use crate::model::Model;
 use crate::minimise::minimise;
+use crate::model::Model;
 use crate::registry::{Options, Spec};
 use crate::search;
 use crate::table::IdMap;
@@ -184,8 +184,7 @@ fn check_partition(
     let mut minimal = false;
     if let (Answer::Invalid { core, at, .. }, true) = (&answer, settings.minimise) {
         let (core, at) = (core.clone(), *at);
-        if let Some((ops, reason, done)) =
-            smaller(history, part, &core, subject, settings, budget)
+        if let Some((ops, reason, done)) = smaller(history, part, &core, subject, settings, budget)
         {
             minimal = done;
             answer = Answer::Invalid { core: ops, at, reason };

@@ -105,8 +105,9 @@ fn check<'py>(
         algorithm_of(algorithm, &custom.name, &[])?;
         let (parts, keys) = python_model::split(py, h, custom)?;
         let asking = Asking::new(py, custom, &cancel)?;
-        let found =
-            run(py, &cancel, || orchestrate::check(h, &parts, Subject::Custom(&asking), &settings))?;
+        let found = run(py, &cancel, || {
+            orchestrate::check(h, &parts, Subject::Custom(&asking), &settings)
+        })?;
         if let Some(error) = asking.error.lock().unwrap().take() {
             return Err(error);
         }
@@ -154,7 +155,8 @@ fn run<T: Send>(
                 found
             });
             let mut interrupted = Ok(());
-            while wait.recv_timeout(SIGNALS_EVERY) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            while wait.recv_timeout(SIGNALS_EVERY)
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 if interrupted.is_ok() {
                     interrupted = Python::attach(|py| py.check_signals());
@@ -172,15 +174,8 @@ fn run<T: Send>(
 }
 
 /// One event of a stream: (index, time_ns, process, type, f, key, value).
-type Row<'py> = (
-    u64,
-    i64,
-    Bound<'py, PyAny>,
-    PyBackedStr,
-    PyBackedStr,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-);
+type Row<'py> =
+    (u64, i64, Bound<'py, PyAny>, PyBackedStr, PyBackedStr, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 #[pyclass(name = "Stream", module = "paxtest._core")]
 struct PyStream {

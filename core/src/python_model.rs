@@ -2,18 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::formats::py::value_to_py;
 use crate::history::{History, Operation, Outcome, ValueId};
 use crate::model::{Class, Model, State};
+use crate::orchestrate::{self, Part};
+use crate::table::Mixed;
+
+/// Answers that a model keeps from one history to the next.
+const REMEMBERED: usize = 1 << 20;
 
 /// A user's model, as `paxtest.models.base` wraps it: operations reach it as tuples
-/// (f, argument, result, known, key), and `step` answers with an iterable of next states.
+/// (f, value, result, known, key), and `step` answers with an iterable of next states.
 #[pyclass(name = "PythonModel", module = "paxtest._core", frozen)]
 pub struct PythonModel {
     pub name: String,
@@ -21,6 +27,7 @@ pub struct PythonModel {
     step: Py<PyAny>,
     read_only: Py<PyAny>,
     partition: Option<Py<PyAny>>,
+    memory: Mutex<Arc<Mutex<Memory>>>,
 }
 
 #[pymethods]
@@ -28,24 +35,40 @@ impl PythonModel {
     #[new]
     #[pyo3(signature = (name, initial, step, read_only, partition = None))]
     fn new(
+        py: Python<'_>,
         name: String,
         initial: Vec<Py<PyAny>>,
         step: Py<PyAny>,
         read_only: Py<PyAny>,
         partition: Option<Py<PyAny>>,
     ) -> Self {
-        PythonModel { name, initial, step, read_only, partition }
+        let memory = Mutex::new(Arc::new(Mutex::new(Memory::new(py))));
+        PythonModel { name, initial, step, read_only, partition, memory }
     }
 }
 
-/// States by number, and operations as Python sees them.
-struct Table {
+/// What the model has said: states and operations by number, and where they lead. Holds for
+/// every history, since operations are told apart by what Python shows of them.
+struct Memory {
     numbers: Py<PyDict>,
     states: Vec<Py<PyAny>>,
-    operations: HashMap<Class, Py<PyAny>>,
+    /// By `repr`.
+    operation_ids: HashMap<String, u32>,
+    operations: Vec<(Py<PyAny>, bool)>, // read-only?
+    next: HashMap<(u64, u32), Vec<State>, Mixed>,
 }
 
-impl Table {
+impl Memory {
+    fn new(py: Python<'_>) -> Self {
+        Memory {
+            numbers: PyDict::new(py).unbind(),
+            states: Vec::new(),
+            operation_ids: HashMap::new(),
+            operations: Vec::new(),
+            next: HashMap::default(),
+        }
+    }
+
     fn number(&mut self, state: &Bound<'_, PyAny>) -> PyResult<u64> {
         let numbers = self.numbers.bind(state.py());
         let known = numbers.get_item(state).map_err(|e| {
@@ -67,7 +90,9 @@ impl Table {
 /// A Python model at work on one history.
 pub struct Asking<'a> {
     model: &'a PythonModel,
-    table: Mutex<Table>,
+    memory: Arc<Mutex<Memory>>,
+    /// This history's operation classes, as `memory` numbers them.
+    classes: Mutex<HashMap<Class, u32>>,
     initial: Vec<State>,
     /// What Python raised; `stop` is set then.
     pub error: Mutex<Option<PyErr>>,
@@ -76,38 +101,66 @@ pub struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub fn new(py: Python<'_>, model: &'a PythonModel, stop: &'a AtomicBool) -> PyResult<Self> {
-        let mut table = Table {
-            numbers: PyDict::new(py).unbind(),
-            states: Vec::new(),
-            operations: HashMap::new(),
+        let memory = {
+            let mut kept = model.memory.lock_py_attached(py).unwrap();
+            // (try_lock: whoever is asking now goes on with what there is)
+            if kept.try_lock().is_ok_and(|m| m.next.len() > REMEMBERED) {
+                *kept = Arc::new(Mutex::new(Memory::new(py)));
+            }
+            kept.clone()
         };
         let mut initial = Vec::new();
         for state in &model.initial {
-            initial.push(vec![table.number(state.bind(py))?]);
+            initial.push(vec![memory.lock_py_attached(py).unwrap().number(state.bind(py))?]);
         }
-        Ok(Asking { model, table: Mutex::new(table), initial, error: Mutex::new(None), stop })
+        let (classes, error) = (Mutex::new(HashMap::new()), Mutex::new(None));
+        Ok(Asking { model, memory, classes, initial, error, stop })
     }
 
-    fn call(&self, py: Python<'_>, history: &History, op: &Operation) -> PyResult<Py<PyAny>> {
+    /// The number of an operation; Python says once whether it is read-only.
+    fn operation(&self, history: &History, op: &Operation) -> PyResult<u32> {
         let class = self.class(history, op);
-        let mut table = self.table.lock().unwrap();
-        if let Some(call) = table.operations.get(&class) {
-            return Ok(call.clone_ref(py));
+        if let Some(&n) = self.classes.lock().unwrap().get(&class) {
+            return Ok(n);
         }
-        let call = operation(py, history, op)?.into_any().unbind();
-        table.operations.insert(class, call.clone_ref(py));
-        Ok(call)
+        let n = Python::attach(|py| {
+            let call = operation(py, history, op)?;
+            let shown = call.repr()?.to_str()?.to_owned();
+            if let Some(&n) = self.memory.lock_py_attached(py).unwrap().operation_ids.get(&shown) {
+                return Ok::<u32, PyErr>(n);
+            }
+            let read_only = self.model.read_only.bind(py).call1((&call,))?.is_truthy()?;
+            let memory = &mut *self.memory.lock_py_attached(py).unwrap();
+            let fresh = memory.operations.len() as u32;
+            let n = *memory.operation_ids.entry(shown).or_insert(fresh);
+            if n == fresh {
+                memory.operations.push((call.into_any().unbind(), read_only));
+            }
+            Ok(n)
+        })?;
+        self.classes.lock().unwrap().insert(class, n);
+        Ok(n)
     }
 
-    fn ask(&self, history: &History, state: u64, op: &Operation) -> PyResult<Vec<State>> {
+    fn next(&self, history: &History, state: u64, op: &Operation) -> PyResult<Vec<State>> {
+        let n = self.operation(history, op)?;
+        if let Some(next) = self.memory.lock().unwrap().next.get(&(state, n)) {
+            return Ok(next.clone());
+        }
         Python::attach(|py| {
-            let call = self.call(py, history, op)?;
-            let state = self.table.lock().unwrap().states[state as usize].clone_ref(py);
-            let next = self.model.step.bind(py).call1((state, call))?;
+            // Whoever waits for a lock lets go of the GIL, for a state's own `__hash__` runs
+            // with the memory locked.
+            let (call, from) = {
+                let memory = self.memory.lock_py_attached(py).unwrap();
+                let call = memory.operations[n as usize].0.clone_ref(py);
+                (call, memory.states[state as usize].clone_ref(py))
+            };
             let mut states = Vec::new();
-            for state in next.try_iter()? {
-                states.push(vec![self.table.lock().unwrap().number(&state?)?]);
+            for after in self.model.step.bind(py).call1((from, call))?.try_iter()? {
+                let after = after?;
+                states.push(vec![self.memory.lock_py_attached(py).unwrap().number(&after)?]);
             }
+            self.memory.lock_py_attached(py).unwrap().next.insert((state, n), states.clone());
             Ok(states)
         })
     }
@@ -143,18 +196,16 @@ impl Model for Asking<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        self.ask(history, state[0], op).unwrap_or_else(|e| self.fail(e))
+        self.next(history, state[0], op).unwrap_or_else(|e| self.fail(e))
     }
 
     fn read_only(&self, history: &History, op: &Operation) -> bool {
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
-        Python::attach(|py| {
-            let call = self.call(py, history, op)?;
-            self.model.read_only.bind(py).call1((call,))?.is_truthy()
-        })
-        .unwrap_or_else(|e| self.fail(e))
+        self.operation(history, op)
+            .map(|n| self.memory.lock().unwrap().operations[n as usize].1)
+            .unwrap_or_else(|e| self.fail(e))
     }
 
     fn class(&self, _history: &History, op: &Operation) -> Class {
@@ -163,18 +214,16 @@ impl Model for Asking<'_> {
     }
 }
 
-/// The partitions of a history with their keys: by the model's own `partition`, or by key.
-#[allow(clippy::type_complexity)]
-pub fn split(
-    py: Python<'_>,
-    history: &History,
-    model: &PythonModel,
-) -> PyResult<(Vec<(ValueId, Vec<u32>)>, Option<Vec<Py<PyAny>>>)> {
+/// Partitions, and their keys where these are no keys of the history.
+type Parts = (Vec<Part>, Option<Vec<Py<PyAny>>>);
+
+/// The partitions of a history: by the model's own `partition`, or by key.
+pub fn split(py: Python<'_>, history: &History, model: &PythonModel) -> PyResult<Parts> {
     let Some(partition) = &model.partition else {
-        return Ok((crate::orchestrate::split(history, true), None));
+        return Ok((orchestrate::split(history, true), None));
     };
     let numbers = PyDict::new(py);
-    let mut parts: Vec<(ValueId, Vec<u32>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut keys = Vec::new();
     for (i, op) in history.ops.iter().enumerate() {
         let key = partition.bind(py).call1((operation(py, history, op)?,))?;

@@ -296,7 +296,7 @@ impl Key {
     fn held(&self) -> usize {
         match &self.how {
             How::Zones(online) => online.len(),
-            How::Search(search) => search.window.len() + self.pending.len(),
+            How::Search(search) => search.window.width() + self.pending.len(),
             How::Over => 0,
         }
     }
@@ -427,17 +427,17 @@ impl Search {
 enum Wide {
     One(Window<1>),
     Four(Window<4>),
-    Sixteen(Window<16>),
-    Most(Window<128>),
+    Sixteen(Box<Window<16>>),
+    Most(Box<Window<128>>),
 }
 
 impl Wide {
-    fn len(&self) -> usize {
+    fn width(&self) -> usize {
         match self {
-            Wide::One(w) => w.len(),
-            Wide::Four(w) => w.len(),
-            Wide::Sixteen(w) => w.len(),
-            Wide::Most(w) => w.len(),
+            Wide::One(w) => w.width(),
+            Wide::Four(w) => w.width(),
+            Wide::Sixteen(w) => w.width(),
+            Wide::Most(w) => w.width(),
         }
     }
 
@@ -455,8 +455,8 @@ impl Wide {
             let old = std::mem::replace(self, Wide::One(Window::new(context, false)));
             *self = match old {
                 Wide::One(w) => Wide::Four(w.widen()),
-                Wide::Four(w) => Wide::Sixteen(w.widen()),
-                Wide::Sixteen(w) => Wide::Most(w.widen()),
+                Wide::Four(w) => Wide::Sixteen(Box::new(w.widen())),
+                Wide::Sixteen(w) => Wide::Most(Box::new(w.widen())),
                 Wide::Most(_) => return Err(Limit::Memory),
             };
         }

@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use _core::check::Answer;
 use _core::history::{History, Outcome, ValueId};
 use _core::model::Model;
-use _core::registry::{Initial, Options, Spec};
 use _core::register::{Online, Status};
+use _core::registry::{Initial, Options, Spec};
 use _core::{register, search};
 use support::{budget, check_witness, int, judge, list, many, record, show, Draw, Random};
 

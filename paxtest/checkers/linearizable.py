@@ -43,6 +43,8 @@ class Linearizable:
         initial: Any = None,
     ) -> None:
         self.model = model() if isinstance(model, type) else model
+        # Kept, since it remembers what the model said.
+        self._native = self.model if isinstance(self.model, str) else native(self.model)
         self.algorithm = algorithm
         self.initial = initial
 
@@ -52,7 +54,7 @@ class Linearizable:
         try:
             report = _core.check(
                 history,
-                self.model if isinstance(self.model, str) else native(self.model),
+                self._native,
                 algorithm=self.algorithm,
                 initial=self.initial,
                 time_budget_s=evidence.time_budget_s,

@@ -113,7 +113,7 @@ impl<const W: usize> Window<W> {
     }
 
     /// Configurations held.
-    pub fn len(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.configs.len()
     }
 
