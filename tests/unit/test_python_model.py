@@ -140,3 +140,55 @@ def test_is_certified_like_any_other(tmp_path: Path) -> None:
         result = Linearizable(CasRegister).check(Evidence(path))
         assert result.verdict is verdict
         assert result.certified
+
+
+def test_the_models_of_the_guide_work() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "python-models.md"
+    names: dict[str, Any] = {}
+    for block in guide.read_text().split("```python\n")[1:]:
+        code = block.split("```")[0]
+        if "class " in code:
+            exec(code, names)
+
+    def verdict(model: str, *rows: tuple[Any, ...]) -> str:
+        return _core.check(history(*rows), native(names[model]))["verdict"]
+
+    transfer = (0, "transfer", "bank", ["a", "b", 30], None, "ok", 0, 10)
+    for money, expected in [({"a": 70, "b": 130}, "valid"), ({"a": 100, "b": 100}, "invalid")]:
+        read = (1, "read", "bank", None, money, "ok", 20, 30)
+        assert verdict("Bank", transfer, read) == expected
+    assert verdict("Register", *GOOD[:1], (1, "read", "x", None, 1, "ok", 20, 30)) == "valid"
+    assert verdict("AtMostOnce", (0, "add", "x", 1, None, "ok", 0, 5)) == "valid"
+    rows = [(0, "transfer", "t/1", ["a", "b", 30], None, "ok", 0, 10)]
+    rows.append((1, "read", "t/2", None, {"a": 70, "b": 130}, "ok", 20, 30))
+    assert verdict("Tables", *rows) == "valid"
+
+
+def test_many_keys_on_several_threads() -> None:
+    """States with a hash of their own run Python while the core works on other keys."""
+
+    class Wrapped:
+        def __init__(self, value: Any) -> None:
+            self.value = value
+
+        def __hash__(self) -> int:
+            return hash(tuple(x for x in (self.value, *range(50))))
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Wrapped) and self.value == other.value
+
+    class Register(Model):
+        initial = Wrapped(None)
+
+        def step(self, state: Wrapped, op: Operation) -> Any:
+            if op.f == "write":
+                return Wrapped(op.value)
+            return state if op.result == state.value else Inconsistent
+
+    rows = []
+    for i in range(2000):
+        rows.append((i % 4, "write", i % 40, i, None, "ok", 10 * i, 10 * i + 8))
+        rows.append((4 + i % 4, "read", i % 40, None, i, "ok", 10 * i + 9, 10 * i + 12))
+    report = _core.check(history(*rows), native(Register), threads=4)
+    assert report["verdict"] == "valid"
+    assert len(report["partitions"]) == 40
