@@ -1,5 +1,7 @@
 //! Jepsen's EDN: maps (or records) of events, in a vector, a list, or one after the other.
 
+use std::borrow::Cow;
+
 use super::builder::{Event, Kind};
 use super::{float_value, sorted_map, Builder, FormatError, Input};
 use crate::history::{Value, ValueId};
@@ -247,12 +249,12 @@ impl<'a> Edn<'a> {
                 b":process" => process = Some(self.process(builder)?),
                 b":type" => {
                     let name = self.name()?;
-                    kind = Some(match Kind::parse(name) {
+                    kind = Some(match Kind::parse(&name) {
                         Some(kind) => kind,
                         None => {
                             return bad(format!(
                                 "unknown type `{}`: expected :invoke, :ok, :fail or :info",
-                                super::printable(name)
+                                super::printable(&name)
                             ))
                         }
                     });
@@ -268,7 +270,7 @@ impl<'a> Edn<'a> {
                 b":node" => {
                     if matches!(self.next_byte()?, b'"' | b':') {
                         let name = self.name()?;
-                        event.node = builder.node(name);
+                        event.node = builder.node(&name);
                     } else {
                         self.skip()?;
                     }
@@ -294,7 +296,7 @@ impl<'a> Edn<'a> {
         let Some(f) = f else {
             return bad("an event without :f");
         };
-        event.f = builder.function(f).map_err(Trouble::Bad)?;
+        event.f = builder.function(&f).map_err(Trouble::Bad)?;
         event.kind = kind;
         if timed_out {
             event.time_out();
@@ -314,26 +316,17 @@ impl<'a> Edn<'a> {
         }
     }
 
-    /// A keyword, symbol or string without escapes: its name.
-    fn name(&mut self) -> Parse<&'a [u8]> {
+    /// A keyword, symbol or string: its name.
+    fn name(&mut self) -> Parse<Cow<'a, [u8]>> {
         match self.next_byte()? {
-            b'"' => {
-                let rest = &self.text[self.at + 1..];
-                match memchr::memchr(b'"', rest) {
-                    Some(end) => {
-                        self.at += end + 2;
-                        Ok(&rest[..end])
-                    }
-                    None => Err(Trouble::More),
-                }
-            }
-            b':' => self.token().map(|t| &t[1..]),
+            b'"' => Ok(Cow::Owned(self.string()?.into_bytes())),
+            b':' => self.token().map(|t| Cow::Borrowed(&t[1..])),
             _ => {
                 let token = self.token()?;
                 if token.is_empty() {
                     return bad("expected a keyword");
                 }
-                Ok(token)
+                Ok(Cow::Borrowed(token))
             }
         }
     }
