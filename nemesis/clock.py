@@ -89,9 +89,9 @@ def plan_skew(
 ) -> Skew:
     """Which clocks, and by how much. Pure.
 
-    Half of the skews strike the leader alone, a quarter all nodes, a quarter some of them.
+    Of 15 skews 8 strike the leader alone, 4 all nodes, 3 some of them.
     """
-    who = rng.choices(("leader", "all", "one", "minority", "majority"), (6, 3, 1, 1, 1))[0]
+    who = rng.choices(("leader", "all", "one", "minority", "majority"), (8, 4, 1, 1, 1))[0]
     chosen = tuple(targets(who, nodes, leader, rng))
     text = f"{name} of {who}"
     match name:
@@ -102,14 +102,12 @@ def plan_skew(
         case "strobe":
             # Around the true time, one side or the other first.
             swing = _magnitude(rng, 1.0, 60.0) * rng.choice((-1, 1))
-            half = round(rng.uniform(0.2, 0.8), 2)
+            half = round(_magnitude(rng, 0.3, 2.0), 2)
             count = max(2, round(duration_s / half))
             steps = [(swing if step % 2 == 0 else 0.0, half) for step in range(count)]
             text += f": {swing:+.3f} s and back every {half} s"
         case "drift-slow" | "drift-fast":
-            rate = round(
-                rng.uniform(0.05, 0.5) if name == "drift-slow" else rng.uniform(1.5, 5.0), 2
-            )
+            rate = round(_magnitude(rng, *((0.05, 0.5) if name == "drift-slow" else (1.5, 5.0))), 2)
             count = max(2, round(duration_s / _DRIFT_STEP_S))
             per_step = (rate - 1) * _DRIFT_STEP_S
             steps = [(round(per_step * (i + 1), 3), _DRIFT_STEP_S) for i in range(count)]

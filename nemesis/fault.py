@@ -17,6 +17,7 @@ class PlannedFault(msgspec.Struct, frozen=True):
     """One fault of a schedule. Times are seconds since the drive phase began.
 
     `seed` decides everything that the name leaves open (which node, how far a clock jumps).
+    `after`: the id of a fault that has to be in force first, with the same leader; 0 for none.
     """
 
     id: int
@@ -25,6 +26,7 @@ class PlannedFault(msgspec.Struct, frozen=True):
     kind: str
     name: str
     seed: int
+    after: int = 0
 
     @property
     def end_s(self) -> float:
@@ -40,6 +42,7 @@ class Mix:
     `slots`: the family goes round this cycle, one fault per slot, each drawn from its names:
     so a name that must not be missing for long has a slot of its own, whatever the seed.
     `pace`: the family's mean time between starts, in intervals of the schedule.
+    `urgent`: names of which one comes in every 2.5 intervals, whatever else has to give way.
     `min_nodes`: names that make no sense with fewer nodes.
     """
 
@@ -48,6 +51,7 @@ class Mix:
     hold_s: Mapping[str, tuple[float, float]]
     slots: Sequence[frozenset[str]]
     pace: float = 1.0
+    urgent: frozenset[str] = frozenset()
     min_nodes: Mapping[str, int] = field(default_factory=dict)
 
     def names(self, nodes: int) -> list[str]:

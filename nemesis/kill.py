@@ -20,7 +20,7 @@ MIX = Mix(
         "kill-leader": 2,
         "kill-minority": 1,
         "kill-majority": 1,
-        "kill-all": 2,
+        "kill-all": 3,
     },
     hold_s={
         "kill-one": (0.5, 2.0),
@@ -35,6 +35,8 @@ MIX = Mix(
         frozenset({"kill-all", "kill-majority"}),
         frozenset({"kill-leader", "kill-one", "kill-minority"}),
     ),
+    pace=0.75,
+    urgent=frozenset({"kill-all", "kill-majority"}),
 )
 
 

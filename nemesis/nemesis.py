@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ _LEADER_WAIT_S = 0.3  # what a fault waits for that answer before it takes the o
 _LEADER_AGE_S = 5.0  # beyond that age an answer is worth nothing
 _INJECT_S = 10.0
 _PROBE_S = 2.0
+_AFTER_S = 3.0
 _PROBE_PAUSE_S = 0.15
 _WATCH_S = 0.02
 _HEAL_S = 15.0
@@ -62,6 +64,8 @@ class Nemesis:
         self._injected = 0
         self._effective: dict[str, int] = {}
         self._acted = False
+        self._in_force = {fault.after: asyncio.Event() for fault in schedule if fault.after}
+        self._leader_at: dict[int, str] = {}  # whom each fault took for the leader
         self._leaders = _Leaders(system, self._nodes)
 
     # -- the run ----------------------------------------------------------------------------
@@ -80,6 +84,7 @@ class Nemesis:
     async def _timeline(self, faults: list[PlannedFault], origin: float, end_s: float) -> None:
         for fault in faults:
             await asyncio.sleep(origin + fault.start_s - time.monotonic())
+            await self._after(fault)
             late_s = time.monotonic() - origin - fault.start_s
             hold_s = min(fault.duration_s, end_s - fault.start_s - late_s)
             if hold_s <= 0:
@@ -87,7 +92,22 @@ class Nemesis:
                     f"{_title(fault)}: left out, {late_s:.1f} s late at the run's end"
                 )
                 continue
-            await self._strike(fault, hold_s)
+            try:
+                await self._strike(fault, hold_s)
+            finally:
+                self._tell_followers(fault)
+
+    def _tell_followers(self, fault: PlannedFault) -> None:
+        if fault.id in self._in_force:
+            self._in_force[fault.id].set()
+
+    async def _after(self, fault: PlannedFault) -> None:
+        """A fault that has to follow another waits until that one is in force, 3 s at most."""
+        first = self._in_force.get(fault.after)
+        if first is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_AFTER_S):
+                    await first.wait()
 
     async def _strike(self, fault: PlannedFault, hold_s: float) -> None:
         """One fault from beginning to end. Never raises but for cancellation."""
@@ -111,6 +131,7 @@ class Nemesis:
             async with asyncio.timeout(_INJECT_S):
                 await action.inject()
             self._injected += 1
+            self._tell_followers(fault)
             await self._write(fault, action, "injected")
         except Exception as error:
             await self._fail(fault, action, "inject", error)
@@ -122,9 +143,12 @@ class Nemesis:
 
     async def _context(self, fault: PlannedFault) -> Context:
         """Who leads is asked now. Of several who claim to, the fault's seed draws one."""
-        rng = Random(f"leader {fault.seed}")
-        claim = await self._leaders.ask()
-        leader = rng.choice(claim or self._nodes)
+        if fault.after in self._leader_at:
+            leader, claim = self._leader_at[fault.after], ["the one before"]
+        else:
+            claim = await self._leaders.ask()
+            leader = Random(f"leader {fault.seed}").choice(claim or self._nodes)
+        self._leader_at[fault.id] = leader
         return Context(self._cluster, self._system, self._nodes, leader, not claim)
 
     async def _hold(

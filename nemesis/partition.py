@@ -40,6 +40,7 @@ MIX = Mix(
         frozenset({"isolate-leader", "one-way-out", "one-way-in", "isolate-one"}),
         frozenset({"halves", "random-halves", "majorities-ring", "bridge"}),
     ),
+    pace=0.75,
     min_nodes={"majorities-ring": 3, "bridge": 3},
 )
 AT_LEADER = frozenset({"isolate-leader", "one-way-out", "one-way-in"})

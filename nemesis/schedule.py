@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
+import msgspec
+
 from paxtest.errors import PlanError
 from paxtest.nemesis import clock, kill, partition, pause
 from paxtest.nemesis.fault import Mix, PlannedFault
@@ -17,7 +19,13 @@ MIXES: dict[str, Mix] = {mix.kind: mix for mix in (partition.MIX, kill.MIX, paus
 _FIRST_S = (0.5, 1.5)  # when the first fault of all begins
 _REST = 0.25  # of an interval: so long a family rests, at most three quarters it strikes
 _SHORTEST_S = 0.2
+_URGENT = 2.5  # intervals in which an urgent fault has to come
+_CALM_S = 1.2  # without a partition before the leader is isolated at an anchor
 _APART_S = 0.1  # least time between two faults of one family
+_LAG_S = (0.3, 0.7)  # from cutting the leader off to its clock's jump
+# A leader that is killed or paused has no lease to overstay: so long before and after the moment
+# at which it is cut off with a wrong clock, the other families wait.
+_BEFORE_S, _AFTER_S = 1.5, 2.0
 _LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
 
 
@@ -53,32 +61,56 @@ def build_schedule(
     first_s = min(rng.uniform(*_FIRST_S), end_s / 4)
     stagger_s = min(interval_s, end_s / 2) / max(1, len(order))
     planned: list[PlannedFault] = []
-    # Clocks first: partitions are aimed at the moments when clocks go wrong.
-    for kind in sorted(order, key=lambda kind: (kind != "clock", kind)):
+    anchors: list[float] = []
+    # Clocks first, for partitions are aimed at the moments when clocks go wrong; then those.
+    for kind in sorted(order, key=lambda kind: (kind != "clock", kind != "partition", kind)):
         timeline = _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {})
-        anchors = _anchors(planned, rng) if kind == "partition" else []
         begin_s = first_s + order.index(kind) * stagger_s
-        planned += timeline.fill(begin_s, end_s, interval_s, anchors)
-    planned.sort(key=lambda fault: (fault.start_s, fault.kind))
-    return [
-        PlannedFault(number, round(f.start_s, 3), round(f.duration_s, 3), f.kind, f.name, f.seed)
-        for number, f in enumerate(planned, start=1)
-    ]
+        if kind == "partition":
+            anchors = _anchors(planned, rng)
+            planned += timeline.fill(begin_s, end_s, interval_s, anchors=anchors)
+        else:
+            planned += timeline.fill(begin_s, end_s, interval_s, avoid=anchors)
+    return _numbered(planned)
 
 
 def _anchors(planned: Sequence[PlannedFault], rng: Random) -> list[float]:
     """When to isolate the leader so that its clock goes wrong while it is cut off, or just was.
 
     A clock that jumps back must do so during the isolation (a lease renewed afterwards is
-    right again); one that crawls or strobes is wrong all the time.
+    right again), and so must one that is put right after a jump forward; one that crawls or
+    strobes is wrong all the time.
     """
     anchors = []
     for fault in planned:
         if fault.name == "jump-back":
-            anchors.append(max(0.0, fault.start_s - rng.uniform(0.1, 0.5)))
+            anchors.append(max(0.0, fault.start_s - rng.uniform(*_LAG_S)))
+        elif fault.name == "jump-forward":
+            anchors.append(fault.end_s - rng.uniform(*_LAG_S))
         elif fault.name in clock.BACKWARD:
             anchors.append(fault.start_s + rng.uniform(0.3, 1.5))
     return sorted(anchors)
+
+
+def _numbered(planned: Sequence[PlannedFault]) -> list[PlannedFault]:
+    """By start time, with ids; a jump back during an isolation of the leader comes `after` it."""
+    ordered = sorted(planned, key=lambda fault: (fault.start_s, fault.kind))
+    done: list[PlannedFault] = []
+    for number, fault in enumerate(ordered, start=1):
+        after = 0
+        if fault.name == "jump-back":
+            isolations = [f for f in done if f.name == "isolate-leader" and f.end_s > fault.start_s]
+            after = isolations[-1].id if isolations else 0
+        done.append(
+            msgspec.structs.replace(
+                fault,
+                id=number,
+                start_s=round(fault.start_s, 3),
+                duration_s=round(fault.duration_s, 3),
+                after=after,
+            )
+        )
+    return done
 
 
 class _Timeline:
@@ -96,31 +128,43 @@ class _Timeline:
         self._count = 0
 
     def fill(
-        self, begin_s: float, end_s: float, interval_s: float, anchors: Sequence[float]
+        self,
+        begin_s: float,
+        end_s: float,
+        interval_s: float,
+        anchors: Sequence[float] = (),
+        avoid: Sequence[float] = (),
     ) -> list[PlannedFault]:
-        """Faults from `begin_s` until `end_s`; near an anchor the leader is isolated, then."""
+        """Faults from `begin_s` until `end_s`. At an `anchor` the leader is isolated; of times
+        to `avoid` a fault keeps clear, as far as the first of them all does not have to wait.
+        """
         pace_s = interval_s * self._mix.pace
         faults: list[PlannedFault] = []
         free_s, start_s = 0.0, begin_s
+        patience_s = _URGENT * interval_s if self._mix.urgent else end_s
         waiting = list(anchors)
         while self._weights and start_s <= end_s - _SHORTEST_S:
             while waiting and waiting[0] < free_s:
                 waiting.pop(0)
             # The first fault may come early for an anchor, but not late.
-            reach_s = start_s + (pace_s if faults else _LATE_S)
+            reach_s = start_s + (_CALM_S + _LATE_S * 2 if faults else _LATE_S)
             aimed = bool(waiting) and waiting[0] <= reach_s
             aimed = aimed and self._weights.get("isolate-leader", 0) > 0
             if aimed:
                 start_s = waiting.pop(0)
-                if start_s > end_s - _SHORTEST_S:
-                    break
+            elif faults and (later_s := _clear_of(start_s, avoid)) < patience_s:
+                start_s = later_s
+            if start_s > end_s - _SHORTEST_S:
+                break
             name = "isolate-leader" if aimed else self._draw()
             low, high = self._mix.hold_s[name]
             longest_s = max(_SHORTEST_S, pace_s * (1 - _REST))
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
-            if waiting:  # be done when the next anchor comes
-                hold_s = min(hold_s, max(_SHORTEST_S, waiting[0] - start_s - _APART_S))
+            if waiting:  # be done in time for a leader to be there when the next anchor comes
+                hold_s = min(hold_s, max(_SHORTEST_S, waiting[0] - start_s - _CALM_S))
             seed = self._rng.getrandbits(32)
+            if name in self._mix.urgent:
+                patience_s = start_s + _URGENT * interval_s
             faults.append(PlannedFault(0, start_s, hold_s, self._mix.kind, name, seed))
             free_s = start_s + hold_s + _APART_S
             next_s = start_s + pace_s * self._rng.uniform(0.8, 1.2)
@@ -133,6 +177,14 @@ class _Timeline:
         choice = {name: w for name, w in self._weights.items() if name in slot and w > 0}
         choice = choice or {name: w for name, w in self._weights.items() if w > 0}
         return self._rng.choices(list(choice), list(choice.values()))[0]
+
+
+def _clear_of(start_s: float, avoid: Sequence[float]) -> float:
+    """The first moment from `start_s` on that is not near any of the times to avoid."""
+    for moment in sorted(avoid):
+        if moment - _BEFORE_S < start_s < moment + _AFTER_S:
+            start_s = moment + _AFTER_S
+    return start_s
 
 
 def _refuse_nonsense(
