@@ -80,6 +80,10 @@ BUGS: dict[str, Bug] = {
         20, "a leader answers reads without asking whether it still leads", "consul #54",
         ("partition", "pause"), "register", ("stale-read",),
     ),
+    "early-read": Bug(
+        21, "a new leader gives read indexes before its own no-op is chosen (--reads readindex)",
+        "etcd #7331, redisraft #22", ("kill",), "register", ("stale-read",),
+    ),
     "lease-wallclock": Bug(
         22, "the leader's lease is measured by the wall clock", "tikv #964", ("clock",),
         "register", ("stale-read",),
@@ -87,6 +91,15 @@ BUGS: dict[str, Bug] = {
     "retry-dup": Bug(
         27, "no sessions: a command that is sent again is executed again", "etcd #18424, ra #145",
         ("delay", "kill"), "counter", ("duplicate",),
+    ),
+    "session-not-in-snapshot": Bug(
+        28, "snapshots lack the sessions, so that a command sent again is executed again",
+        "curvine #676", ("kill", "delay"), "counter", ("duplicate",),
+    ),
+    "timeout-as-fail": Bug(
+        30, "a command without an answer in time is reported as certainly not executed",
+        "aphyr on MongoDB 2.4.3, turned round", ("partition", "pause"), "register",
+        ("aborted-read",),
     ),
 }  # fmt: skip
 

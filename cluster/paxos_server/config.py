@@ -7,9 +7,16 @@ from enum import StrEnum
 
 
 class Reads(StrEnum):
-    """How reads are answered."""
+    """How reads are answered.
+
+    log: as commands, through the log. readindex: from the state of any node, once it has applied
+    what the leader, confirmed by a quorum after the read began, knew to be chosen. lease: by the
+    leader alone, while no other can have been elected. local: from the state of any node, which
+    may be stale (honestly so: not linearizable).
+    """
 
     LOG = "log"
+    READINDEX = "readindex"
     LEASE = "lease"
     LOCAL = "local"
 

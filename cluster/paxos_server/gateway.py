@@ -3,6 +3,7 @@ back. The node's life is the client of the log: (node, incarnation) is its sessi
 
 from __future__ import annotations
 
+from .bugs import Bugs
 from .messages import Command
 from .resp import error
 
@@ -10,9 +11,10 @@ from .resp import error
 class Waiting:
     """A client's command that has no reply yet."""
 
-    __slots__ = ("args", "deadline_s", "request", "sent", "sent_s")
+    __slots__ = ("args", "deadline_s", "reads", "request", "sent", "sent_s")
 
-    def __init__(self, request: int, args: list[bytes], deadline_s: float) -> None:
+    def __init__(self, request: int, args: list[bytes], deadline_s: float, reads: bool) -> None:
+        self.reads = reads  # by read index; everything else goes through the log
         self.request = request
         self.args = args
         self.deadline_s = deadline_s
@@ -23,21 +25,26 @@ class Waiting:
 class Gateway:
     """Commands in order of their numbers, which is also the order of their deadlines."""
 
-    def __init__(self, node: str, incarnation: int, limit: int, timeout_s: float) -> None:
+    def __init__(
+        self, node: str, incarnation: int, limit: int, timeout_s: float, bugs: Bugs
+    ) -> None:
         self.node = node
         self.incarnation = incarnation
         self.waiting: dict[int, Waiting] = {}
         self._next_seq = 1
         self._limit = limit
+        self._bugs = bugs
         self._timeout_s = timeout_s
 
-    def admit(self, request: int, args: list[bytes], now_s: float) -> int | None:
+    def admit(
+        self, request: int, args: list[bytes], now_s: float, reads: bool = False
+    ) -> int | None:
         """Number a new command; None when too many wait."""
         if len(self.waiting) >= self._limit:
             return None
         seq = self._next_seq
         self._next_seq += 1
-        self.waiting[seq] = Waiting(request, args, now_s + self._timeout_s)
+        self.waiting[seq] = Waiting(request, args, now_s + self._timeout_s, reads)
         return seq
 
     def command(self, seq: int, now_s: float) -> Command:
@@ -61,7 +68,8 @@ class Gateway:
             if waiting.deadline_s > now_s:
                 break
             del self.waiting[seq]
-            replies.append((waiting.request, UNANSWERED if waiting.sent else NO_LEADER))
+            unknown = waiting.sent and not self._bugs.active("timeout-as-fail")
+            replies.append((waiting.request, UNANSWERED if unknown else NO_LEADER))
         return replies
 
     def unsent(self, now_s: float, retry_s: float) -> list[int]:

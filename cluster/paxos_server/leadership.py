@@ -88,6 +88,9 @@ class Leadership:
     def beat_due(self, now_s: float) -> bool:
         return now_s >= self._beat_due_s
 
+    def next_beat(self) -> int:
+        return self._beat + 1
+
     def beat(self, now_s: float) -> int:
         """Number a heartbeat that leaves now; by it we hear ourselves."""
         self._beat += 1

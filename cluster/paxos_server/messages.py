@@ -144,6 +144,21 @@ class Forward(Message, frozen=True, array_like=True, tag="fw", gc=False):
     commands: list[Command]
 
 
+class AskReadIndex(Message, frozen=True, array_like=True, tag="ri", gc=False):
+    """How far must I have applied to answer the reads `seqs` of my life `incarnation`?"""
+
+    incarnation: int
+    seqs: list[int]
+
+
+class ReadIndex(Message, frozen=True, array_like=True, tag="rx", gc=False):
+    """Up to this slot: all that was answered before you asked is at or below it."""
+
+    incarnation: int
+    seqs: list[int]
+    slot: int
+
+
 class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
     """(seq, reply) of commands that the receiver forwarded in its life `incarnation`."""
 
@@ -154,6 +169,7 @@ class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
 AnyMessage = (
     Prepare | Promise | Accept | Accepted | Nack | Heartbeat | HeartbeatAck | Canvass | Support
     | CatchUp | Chosen | SnapshotChunk | FetchSnapshot | Forward | Replies
+    | AskReadIndex | ReadIndex
 )
 
 

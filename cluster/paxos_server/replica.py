@@ -28,6 +28,7 @@ from .messages import (
     AcceptRecord,
     AnyMessage,
     AnyRecord,
+    AskReadIndex,
     Canvass,
     CatchUp,
     Chosen,
@@ -41,6 +42,7 @@ from .messages import (
     Nack,
     Prepare,
     Promise,
+    ReadIndex,
     Replies,
     SnapshotChunk,
     Support,
@@ -48,6 +50,7 @@ from .messages import (
 )
 from .ports import Clock
 from .proposer import Phase, Proposer
+from .readindex import LeaderReads, LocalReads
 from .recovery import Remembered
 from .resp import OK
 from .statemachine import COMMANDS, StateMachine
@@ -125,7 +128,7 @@ class Replica:
         self.proposer = Proposer(self.node, self.incarnation, self.membership, bugs)
         self.proposer.saw(memory.promised)
         self.gateway = Gateway(
-            self.node, self.incarnation, config.queue_limit, config.request_timeout_s
+            self.node, self.incarnation, config.queue_limit, config.request_timeout_s, bugs
         )
         self.state = StateMachine(bugs)
         self.applied = 0
@@ -137,6 +140,10 @@ class Replica:
         self._awaiting_sync: deque[tuple[int, str, AnyMessage]] = deque()
         self._to_self: deque[AnyMessage] = deque()
         self._forwards: list[Command] = []
+        self._asking: list[int] = []
+        self._leader_reads = LeaderReads()
+        self._local_reads = LocalReads()
+        self._beat_wanted = False
         self._replies: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
         self._commands: dict[int, list[Command]] = {}
         self._volatile: list[AcceptRecord] = []
@@ -192,7 +199,8 @@ class Replica:
         if COMMANDS[args[0]].reads and self._read_locally():
             self._out.replies.append((number, self.state.query(args)))
             return
-        seq = self.gateway.admit(number, args, self._now)
+        indexed = self.config.reads is Reads.READINDEX and COMMANDS[args[0]].reads
+        seq = self.gateway.admit(number, args, self._now, indexed)
         if seq is None:
             self._out.replies.append((number, QUEUE_FULL))
         else:
@@ -248,12 +256,43 @@ class Replica:
             return True
         return self.config.reads is Reads.LEASE and self.leadership.leased(self._now)
 
+    def _on_ask_read_index(self, source: str, message: AskReadIndex) -> None:
+        """Whoever leads may answer only when the no-op that opened its ballot is chosen: until
+        then it need not know of all that former leaders answered."""
+        if self.proposer.phase is not Phase.LEADING:
+            return
+        if self.applied >= self.proposer.own_first_slot or self.bugs.active("early-read"):
+            slot = self.learner.chosen_upto
+            beat = self.leadership.next_beat()
+            self._leader_reads.ask(beat, source, message.incarnation, message.seqs, slot)
+            self._beat_wanted = True
+
+    def _confirm_reads(self) -> None:
+        if self._leader_reads.waiting():
+            for asked in self._leader_reads.confirmed(self.leadership.quorum_beat()):
+                self._send(asked.source, ReadIndex(asked.incarnation, asked.seqs, asked.slot))
+
+    def _on_read_index(self, source: str, message: ReadIndex) -> None:
+        if message.incarnation == self.incarnation:
+            self._local_reads.add(message.slot, message.seqs)
+            self._answer_reads()
+
+    def _answer_reads(self) -> None:
+        for seq in self._local_reads.ready(self.applied):
+            waiting = self.gateway.waiting.get(seq)
+            if waiting is not None:
+                self._answer(seq, self.state.query(waiting.args))
+
     # --- requests on their way to the leader ---
 
     def _dispatch(self, seq: int) -> None:
         if self.leader is None:
             return
-        if self.leader.node == self.node:
+        waiting = self.gateway.waiting[seq]
+        if waiting.reads:
+            waiting.sent, waiting.sent_s = True, self._now
+            self._asking.append(seq)
+        elif self.leader.node == self.node:
             self.proposer.enqueue(self.gateway.command(seq, self._now))
         else:
             self._forwards.append(self.gateway.command(seq, self._now))
@@ -372,6 +411,7 @@ class Replica:
         if self.proposer.phase is Phase.IDLE:
             return
         self.proposer.step_down()
+        self._leader_reads.clear()
         self._commands.clear()
         self.leader = None
         self.leadership.postpone(self._now)
@@ -458,6 +498,7 @@ class Replica:
     def _on_heartbeat_ack(self, source: str, message: HeartbeatAck) -> None:
         if self.proposer.phase is Phase.LEADING and message.ballot == self.proposer.ballot:
             self.leadership.acknowledged(source, message.beat)
+            self._confirm_reads()
 
     def _resend(self) -> None:
         """Accepts may be lost: send those again that have waited long for a quorum."""
@@ -587,6 +628,7 @@ class Replica:
                 self._reply(command, state.apply(command))
             self.acceptor.forget(slot)
             self.applied = slot
+        self._answer_reads()
 
     def _reply(self, command: Command, reply: bytes) -> None:
         """Answer the client here, or tell the node that serves it."""
@@ -631,6 +673,19 @@ class Replica:
             self._propose(
                 proposer.next_batch(config.batch_commands, config.batch_bytes, self._now)
             )
+        if self._asking:
+            seqs, self._asking = self._asking, []
+            if self.leader is not None:
+                self._send(self.leader.node, AskReadIndex(self.incarnation, seqs))
+                while self._to_self:
+                    self._handle(self.node, self._to_self.popleft())
+        if self._beat_wanted:
+            self._beat_wanted = False
+            if proposer.phase is Phase.LEADING:
+                self._heartbeat()
+                self._confirm_reads()
+                while self._to_self:
+                    self._handle(self.node, self._to_self.popleft())
         if self._forwards:
             commands, self._forwards = self._forwards, []
             if self.leader is not None and self.leader.node != self.node:
@@ -663,4 +718,6 @@ _HANDLERS: dict[type, Callable[[Replica, str, Any], None]] = {
     FetchSnapshot: Replica._on_fetch_snapshot,
     Forward: Replica._on_forward,
     Replies: Replica._on_replies,
+    AskReadIndex: Replica._on_ask_read_index,
+    ReadIndex: Replica._on_read_index,
 }

@@ -71,8 +71,13 @@ def test_the_correct_server_is_linearizable_for_other_data(workload: str) -> Non
     assert problems(range(20), Options(workload=workload, operations=100)) == {}
 
 
-def test_lease_reads_are_linearizable() -> None:
-    assert problems(range(20), Options(reads=Reads.LEASE)) == {}
+@pytest.mark.parametrize("reads", [Reads.LEASE, Reads.READINDEX])
+def test_reads_past_the_log_are_linearizable(reads: Reads) -> None:
+    assert problems(range(20), Options(reads=reads)) == {}
+
+
+def test_local_reads_are_not_and_do_not_claim_to_be() -> None:
+    assert problems(range(3), Options(reads=Reads.LOCAL)) != {}
 
 
 def test_even_numbers_of_nodes() -> None:
