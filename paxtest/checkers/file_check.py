@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from paxtest import _core, explain, formats
 from paxtest.checkers import verify
-from paxtest.errors import HistoryError, PaxtestError, UsageError
+from paxtest.errors import HistoryError, InternalError, PaxtestError, UsageError
 from paxtest.formats import guess
 from paxtest.verdict import Operation, Verdict
 
@@ -125,6 +126,12 @@ def check(path: Path, request: Request) -> FileCheck:
         _check(result, request)
     except PaxtestError as error:
         result.error = error
+    except Exception as error:
+        traceback.print_exc()
+        result.error = InternalError(
+            f"checking {path} crashed: {type(error).__name__}: {error}",
+            "the lines above are what paxtest's developers need; no verdict was reached",
+        )
     return result
 
 
@@ -141,11 +148,12 @@ def _check(result: FileCheck, request: Request) -> None:
         result.model, result.model_source = planned, "plan"
     else:
         result.model, result.model_source = guess.model(history), "guess"
+    model, options = _resolve(result.model)
     began = time.perf_counter()
     try:
         report = _core.check(
             history,
-            result.model,
+            model,
             algorithm=request.algorithm,
             initial=request.initial,
             time_budget_s=request.time_budget_s,
@@ -155,11 +163,20 @@ def _check(result: FileCheck, request: Request) -> None:
         raise HistoryError(
             f"{result.path}: {error}", "`paxtest list models` shows each model with its functions"
         ) from None
+    except PaxtestError:
+        raise
+    except Exception as error:
+        if isinstance(model, str):
+            raise
+        raise UsageError(
+            f"the model {result.model} failed: {type(error).__name__}: {error}",
+            "its `step` has to answer for every operation of the history",
+        ) from None
     result.report = report
     result.check_s = time.perf_counter() - began
     began = time.perf_counter()
     if request.verify:
-        result.certified = verify.certify(history, report, initial=request.initial)
+        result.certified = verify.certify(history, report, initial=request.initial, **options)
     result.certify_s = time.perf_counter() - began
     result.verdict = Verdict(report["verdict"])
     result.explanation = explain.explain(history, report)
@@ -168,6 +185,19 @@ def _check(result: FileCheck, request: Request) -> None:
         numbers = bad.get("counterexample", [])
         result.counterexample = explain.operations(history, numbers)
         result.lines = explain.lines(history, numbers)
+
+
+def _resolve(name: str) -> tuple[str | _core.PythonModel, dict[str, Any]]:
+    """A model for the core, and what the verifier has to know of one written in Python."""
+    if ":" not in name:
+        return name, {}
+    from paxtest.models.base import Model, native
+    from paxtest.models.semantics import partition, semantics
+    from paxtest.plugins import Registry
+
+    registry: Registry[type[Model]] = Registry("model", "paxtest.models", {})
+    model = registry.load(name)()
+    return native(model), {"semantics": semantics(model), "partition": partition(model)}
 
 
 def locate(path: Path) -> tuple[Path, str]:

@@ -21,7 +21,10 @@ def check(
         list[Path], typer.Argument(help="History files, or run directories such as store/latest.")
     ],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Data type (`paxtest list models`); auto guesses.")
+        str,
+        typer.Option(
+            "--model", "-m", help="Data type (`paxtest list models`) or path.py:Name; auto guesses."
+        ),
     ] = "auto",
     format: Annotated[
         str, typer.Option("--format", "-f", help="jsonl, edn, jepsen-log, kv, csv; auto guesses.")

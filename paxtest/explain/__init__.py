@@ -7,16 +7,30 @@ reports hold it. Sentences for a data type live in a module of its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from paxtest import _core
-from paxtest.explain import generic, register
-from paxtest.explain.words import Teller, value
+from paxtest.explain import containers, generic, numbers, register
+from paxtest.explain.words import Tags, Teller, value
 from paxtest.verdict import Operation
 
 __all__ = ["explain", "explain_partition", "first_invalid", "lines", "operations"]
 
-_TAGS: dict[str, Callable[[Teller, list[int]], list[str]]] = {**register.TAGS}
+# Data type -> tag of a reason -> its sentences. What is not here is told by `generic`.
+_TAGS: dict[str, Tags] = {
+    "register": register.TAGS,
+    "cas-register": register.TAGS,
+    "kv": containers.TEXT,
+    "append-list": containers.LIST,
+    "grow-set": containers.LIST,
+    "queue": containers.QUEUE,
+    "stack": containers.QUEUE,
+    "priority-queue": containers.QUEUE,
+    "counter": numbers.COUNTER,
+    "owned-mutex": numbers.MUTEX,
+    "fenced-mutex": numbers.MUTEX,
+    "leader": numbers.LEADER,
+}
 
 
 def first_invalid(report: _core.CheckReport) -> _core.Partition | None:
@@ -34,7 +48,7 @@ def explain(history: _core.History, report: _core.CheckReport) -> str:
     """Why the verdict is what it is, in sentences; "" for valid."""
     bad = first_invalid(report)
     if bad is not None:
-        said = explain_partition(history, bad)
+        said = explain_partition(history, bad, report["model"])
         others = sum(part["verdict"] == "invalid" for part in report["partitions"]) - 1
         if others:
             keys = "1 other key is" if others == 1 else f"{others} other keys are"
@@ -43,13 +57,14 @@ def explain(history: _core.History, report: _core.CheckReport) -> str:
     return generic.unknown(history, report)
 
 
-def explain_partition(history: _core.History, part: _core.Partition) -> str:
-    """Why this partition is not linearizable."""
+def explain_partition(history: _core.History, part: _core.Partition, model: str) -> str:
+    """Why this partition is not linearizable as `model`."""
     tell = Teller(history, part.get("counterexample", ()))
     reason = part.get("reason")
     said: list[str] = []
-    if reason is not None and reason["tag"] in _TAGS:
-        said = _TAGS[reason["tag"]](tell, reason["ops"])
+    tell_reason = _TAGS.get(model, {}).get(reason["tag"]) if reason is not None else None
+    if reason is not None and tell_reason is not None:
+        said = tell_reason(tell, reason["ops"])
     if not said:
         said = generic.invalid(tell, part)
     if part["key"] is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paxtest.explain.words import Teller, value
+from paxtest.explain.words import Tags, Teller, value
 
 
 def _needs(tell: Teller, number: int) -> Any:
@@ -123,7 +123,7 @@ def replaced(tell: Teller, ops: list[int]) -> list[str]:
     return said
 
 
-TAGS = {
+TAGS: Tags = {
     "unwritten": unwritten,
     "two-cas": two_cas,
     "cas-cycle": cas_cycle,

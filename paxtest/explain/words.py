@@ -6,7 +6,7 @@ character, a line break or more than a few dozen characters on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paxtest import _core
@@ -140,3 +140,7 @@ class Teller:
         span = f"{self.began(number)[3:]} - {end[3:] if end != 'never' else 'no answer'}"
         outcome = {"ok": "", "fail": " (failed)", "info": " (outcome unknown)"}[op["type"]]
         return f"{self.who(number)}: {self.deed(number)}{self.on_key(number)}{outcome}, {span}"
+
+
+Tags = dict[str, Callable[[Teller, list[int]], list[str]]]
+"""Tag of a reason -> what makes its sentences of the operations it speaks of."""
