@@ -125,6 +125,8 @@ def make(model: str, rng: random.Random) -> list[Any]:
             a = rng.choice(told)
             b = rng.choice([row for row in told if row[1] == a[1]])
             a[4], b[4] = b[4], a[4]
+            if isinstance(a[4], bool):
+                a[4] = not a[4]
             if rng.random() < 0.3:
                 a[5], a[4] = "fail", None
     return [tuple(row) for row in rows]
