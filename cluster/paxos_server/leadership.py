@@ -10,7 +10,7 @@ from .config import Config, Reads
 from .membership import Membership
 from .ports import Clock
 
-BEATS_REMEMBERED = 64
+BEATS_LIMIT = 1024
 
 
 class Leadership:
@@ -88,6 +88,10 @@ class Leadership:
     def beat_due(self, now_s: float) -> bool:
         return now_s >= self._beat_due_s
 
+    def may_beat_early(self) -> bool:
+        """Are few enough heartbeats unanswered to send one that is not due?"""
+        return len(self._beats) < BEATS_LIMIT // 2
+
     def next_beat(self) -> int:
         return self._beat + 1
 
@@ -96,13 +100,21 @@ class Leadership:
         self._beat += 1
         self._beat_due_s = now_s + self._config.heartbeat_s
         self._beats[self._beat] = (now_s, self._clock.wall_s())
-        self._beats.pop(self._beat - BEATS_REMEMBERED, None)
+        if len(self._beats) > BEATS_LIMIT:
+            del self._beats[next(iter(self._beats))]
         self._acks[self._config.node] = self._beat
         self._heard_s = now_s
         return self._beat
 
     def acknowledged(self, node: str, beat: int) -> None:
         self._acks[node] = max(beat, self._acks.get(node, 0))
+        # Keep the last beat that a quorum acknowledged and all later ones, however many reads
+        # have asked for beats of their own since.
+        confirmed = self.quorum_beat()
+        for older in list(self._beats):
+            if older >= confirmed:
+                break
+            del self._beats[older]
 
     def quorum_beat(self) -> int:
         """The last heartbeat that a phase-2 quorum has acknowledged; 0 for none."""

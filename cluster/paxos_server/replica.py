@@ -681,7 +681,7 @@ class Replica:
                     self._handle(self.node, self._to_self.popleft())
         if self._beat_wanted:
             self._beat_wanted = False
-            if proposer.phase is Phase.LEADING:
+            if proposer.phase is Phase.LEADING and self.leadership.may_beat_early():
                 self._heartbeat()
                 self._confirm_reads()
                 while self._to_self:
