@@ -34,6 +34,12 @@ impl Random {
     }
 }
 
+/// The model of a partition.
+pub type MakeModel<'a> = &'a dyn Fn(&History, &[u32]) -> Box<dyn Model>;
+pub type Drawing<'a> = &'a mut dyn FnMut(&mut Random, &mut History) -> Draw;
+pub type Applying<'a> =
+    &'a mut dyn FnMut(&mut Random, &mut History, u16, ValueId) -> Result<ValueId, ValueId>;
+
 pub fn int(i: i64) -> ValueId {
     ValueId::small_int(i).unwrap()
 }
@@ -123,11 +129,7 @@ pub fn prefix(history: &History, part: &[u32], position: u32) -> (History, Vec<u
 }
 
 /// The event at which the history became impossible, by brute force.
-pub fn earliest(
-    history: &History,
-    part: &[u32],
-    model: &dyn Fn(&History, &[u32]) -> Box<dyn Model>,
-) -> Option<u32> {
+pub fn earliest(history: &History, part: &[u32], model: MakeModel) -> Option<u32> {
     let mut rets: Vec<u32> =
         part.iter().map(|&i| history.ops[i as usize].ret).filter(|&r| r != OPEN).collect();
     rets.sort_unstable();
@@ -176,7 +178,7 @@ pub fn check_witness(
 pub fn judge(
     history: &History,
     part: &[u32],
-    model: &dyn Fn(&History, &[u32]) -> Box<dyn Model>,
+    model: MakeModel,
     answer: &Answer,
     name: &str,
 ) -> Option<bool> {
@@ -260,8 +262,8 @@ pub fn record(
     operations: usize,
     processes: usize,
     unknown: u64,
-    draw: &mut dyn FnMut(&mut Random, &mut History) -> Draw,
-    apply: &mut dyn FnMut(&mut Random, &mut History, u16, ValueId) -> Result<ValueId, ValueId>,
+    draw: Drawing,
+    apply: Applying,
 ) {
     struct Client {
         op: usize,
