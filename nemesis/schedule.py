@@ -11,7 +11,7 @@ from paxtest.errors import PlanError
 from paxtest.nemesis import clock, kill, partition, pause
 from paxtest.nemesis.fault import Mix, PlannedFault
 
-DEFAULT_INTERVAL_S = 6.0
+DEFAULT_INTERVAL_S = 4.5
 """Mean time between the starts of two faults of one family."""
 
 MIXES: dict[str, Mix] = {mix.kind: mix for mix in (partition.MIX, kill.MIX, pause.MIX, clock.MIX)}
