@@ -89,14 +89,15 @@ def plan_skew(
 ) -> Skew:
     """Which clocks, and by how much. Pure.
 
-    Of 15 skews 8 strike the leader alone, 4 all nodes, 3 some of them.
+    Of 15 skews 10 strike the leader alone, 2 all nodes, 3 some of them: a quorum whose clocks
+    all stand back together waits as long as its leader, and shows less.
     """
-    who = rng.choices(("leader", "all", "one", "minority", "majority"), (8, 4, 1, 1, 1))[0]
+    who = rng.choices(("leader", "all", "one", "minority", "majority"), (10, 2, 1, 1, 1))[0]
     chosen = tuple(targets(who, nodes, leader, rng))
     text = f"{name} of {who}"
     match name:
         case "jump-back" | "jump-forward":
-            by = _magnitude(rng, 1.0, 60.0) * (-1 if name == "jump-back" else 1)
+            by = _magnitude(rng, 2.0, 60.0) * (-1 if name == "jump-back" else 1)
             steps = [(by, duration_s)]
             text += f": {by:+.3f} s"
         case "strobe":
