@@ -279,6 +279,27 @@ async def test_a_leader_that_cannot_be_asked_in_time_does_not_hold_a_fault_up(
     assert [event.event for event in events[:2]] == ["inject", "injected"]
 
 
+async def test_a_fault_after_another_waits_for_it_and_takes_the_same_leader(
+    tmp_path: Path,
+) -> None:
+    jump = PlannedFault(2, 0.0, 0.8, "kill", "kill-leader", 3, after=1)
+    run = Run(tmp_path, fault("partition", "isolate-leader", id=1, hold_s=0.8), jump)
+    assert run.cluster.net is not None
+    cut = run.cluster.net.cut
+
+    async def slowly(links: Collection[tuple[str, str]]) -> None:
+        await asyncio.sleep(0.2)
+        await cut(links)
+        run.system.leaders = ["n3"]  # another is elected at once
+
+    run.cluster.net.cut = slowly  # type: ignore[method-assign]
+    await run.nemesis.run()
+    events = read_journal(run.journal)
+    moments = {(event.id, event.event): event.time_ns for event in events}
+    assert moments[2, "inject"] - moments[1, "inject"] >= 0.2e9
+    assert run.events(2)[0].nodes == ["n2"]
+
+
 async def test_cancelled_in_the_middle_heal_undoes_everything_once(tmp_path: Path) -> None:
     run = Run(
         tmp_path,
