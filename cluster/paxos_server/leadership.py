@@ -14,7 +14,8 @@ BEATS_LIMIT = 1024
 
 
 class Leadership:
-    """Everything about leading that is a matter of time. Liveness only, but for the lease."""
+    """Everything about leading that is a matter of time. Liveness only, but for the lease.
+    `leader`: the ballot of the leader that this node follows, or its own; None for none."""
 
     def __init__(
         self,
@@ -24,6 +25,7 @@ class Leadership:
         rng: random.Random,
         bugs: Bugs,
     ) -> None:
+        self.leader: Ballot | None = None
         self._config = config
         self._membership = membership
         self._clock = clock

@@ -167,9 +167,23 @@ class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
 
 
 AnyMessage = (
-    Prepare | Promise | Accept | Accepted | Nack | Heartbeat | HeartbeatAck | Canvass | Support
-    | CatchUp | Chosen | SnapshotChunk | FetchSnapshot | Forward | Replies
-    | AskReadIndex | ReadIndex
+    Prepare
+    | Promise
+    | Accept
+    | Accepted
+    | Nack
+    | Heartbeat
+    | HeartbeatAck
+    | Canvass
+    | Support
+    | CatchUp
+    | Chosen
+    | SnapshotChunk
+    | FetchSnapshot
+    | Forward
+    | Replies
+    | AskReadIndex
+    | ReadIndex
 )
 
 

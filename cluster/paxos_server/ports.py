@@ -52,3 +52,16 @@ class SystemClock:
 
     def wall_s(self) -> float:
         return time.time()
+
+
+class Moment:
+    """The time, by the monotonic clock, of the event in hand: one for all that follows from it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.now_s = clock.monotonic_s()
+
+    def advance(self) -> float:
+        """Another event is taken in: give its time."""
+        self.now_s = self._clock.monotonic_s()
+        return self.now_s

@@ -35,9 +35,7 @@ def remember(
     records: Iterable[AnyRecord], snapshot_slot: int = 0, snapshot: bytes = b""
 ) -> Remembered:
     """Replay records in the order in which they were written, on top of a snapshot."""
-    memory = Remembered(
-        chosen_upto=snapshot_slot, snapshot_slot=snapshot_slot, snapshot=snapshot
-    )
+    memory = Remembered(chosen_upto=snapshot_slot, snapshot_slot=snapshot_slot, snapshot=snapshot)
     learnt: dict[int, bytes] = {}
     for record in records:
         match record:

@@ -13,12 +13,13 @@ from typing import Any
 from .bugs import Bugs
 from .config import Config
 from .disk import LocalDisk
+from .events import Output
 from .front import Cell, Connection
 from .messages import AnyMessage, BootRecord
 from .network import PeerNetwork
 from .ports import SystemClock
 from .proposer import Phase
-from .replica import Output, Replica
+from .replica import Replica
 from .resp import NIL, array, bulk, error, integer, map_
 from .storage import Storage
 
@@ -55,9 +56,7 @@ class Server:
         self._storage.append([BootRecord(memory.incarnation)])
         self._storage.flush()
         self._clock = SystemClock()
-        self.replica = Replica(
-            settings.config, memory, self._clock, random.Random(), settings.bugs
-        )
+        self.replica = Replica(settings.config, memory, self._clock, random.Random(), settings.bugs)
         self._network = PeerNetwork(settings.config.node, settings.peers, self._receive)
         self._connections: set[Connection] = set()
         self._cells: dict[int, Cell] = {}

@@ -10,6 +10,7 @@ from paxtest.cluster.paxos_server.acceptor import Acceptor
 from paxtest.cluster.paxos_server.ballot import Ballot
 from paxtest.cluster.paxos_server.bugs import NONE, Bugs
 from paxtest.cluster.paxos_server.config import Config
+from paxtest.cluster.paxos_server.events import Durable, Output, Receive
 from paxtest.cluster.paxos_server.membership import Membership
 from paxtest.cluster.paxos_server.messages import (
     NOOP,
@@ -24,7 +25,7 @@ from paxtest.cluster.paxos_server.messages import (
 )
 from paxtest.cluster.paxos_server.proposer import Proposer
 from paxtest.cluster.paxos_server.recovery import Remembered
-from paxtest.cluster.paxos_server.replica import Durable, Output, Receive, Replica
+from paxtest.cluster.paxos_server.replica import Replica
 from paxtest.cluster.paxos_server.simulator.world import SimulatedClock, World
 
 NODES = ("n1", "n2", "n3")

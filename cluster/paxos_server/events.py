@@ -1,0 +1,53 @@
+"""Events: what goes into a replica, and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .messages import AnyMessage, AnyRecord
+from .recovery import Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """A message arrived."""
+
+    source: str
+    message: AnyMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """All records up to number `lsn` (they count from 1) are on disk."""
+
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's command, checked (`statemachine.check`); `number` names it in the reply."""
+
+    number: int
+    args: list[bytes]
+
+
+Event = Receive | Tick | Durable | Request
+
+
+@dataclass(slots=True)
+class Output:
+    """What an event led to. Records go to the log in this order; when `sync` is set, they must be
+    made durable and `Durable(lsn)` be reported. Messages and replies may leave at once. `save`: a
+    snapshot to be stored, with the memory that goes on from it, after the records."""
+
+    records: list[AnyRecord] = field(default_factory=list)
+    messages: list[tuple[str, AnyMessage]] = field(default_factory=list)
+    replies: list[tuple[int, bytes]] = field(default_factory=list)
+    sync: bool = False
+    lsn: int = 0
+    save: Remembered | None = None

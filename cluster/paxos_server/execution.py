@@ -1,0 +1,80 @@
+"""Execution: applies what was chosen to the state machine, in order and without gaps."""
+
+from __future__ import annotations
+
+from .messages import NOOP, Command, LearnRecord, batch_of
+from .readindex import LocalReads
+from .recovery import Remembered
+from .requests import Requests
+from .roles import Roles
+from .statemachine import StateMachine
+
+
+class Execution:
+    """The state after slot `applied`, and the reads that wait for it to come so far. `commands`:
+    those of slots that this node proposed, so that they need not be decoded again."""
+
+    def __init__(self, roles: Roles, requests: Requests) -> None:
+        self.state = StateMachine(roles.bugs)
+        self.applied = 0
+        self.commands: dict[int, list[Command]] = {}
+        self._learner = roles.learner
+        self._acceptor = roles.acceptor
+        self._outbox = roles.outbox
+        self._requests = requests
+        self._reads = LocalReads()
+
+    def remember(self, memory: Remembered) -> None:
+        """Come to the state in which the node's former lives were."""
+        if memory.snapshot_slot:
+            self.state.restore(memory.snapshot)
+            self._learner.compact(memory.snapshot_slot)
+            self.applied = memory.snapshot_slot
+        for slot in range(memory.snapshot_slot + 1, memory.chosen_upto + 1):
+            self._learner.learn(slot, memory.chosen[slot])
+        self.apply()
+
+    def learn(self, slot: int, value: bytes) -> None:
+        """The value is chosen in the slot; nothing is executed yet."""
+        if self._learner.is_chosen(slot):
+            return
+        accepted = self._acceptor.accepted.get(slot)
+        if accepted is None or accepted[1] != value:
+            self._outbox.persist(LearnRecord(slot, value))
+        self._learner.learn(slot, value)
+
+    def apply(self) -> None:
+        """Execute what is chosen, and answer."""
+        learner, state = self._learner, self.state
+        while self.applied < learner.chosen_upto:
+            slot = self.applied + 1
+            value = learner.log[slot]
+            commands = self.commands.pop(slot, None)
+            if commands is None and value != NOOP:
+                commands = batch_of(value)
+            for command in commands or ():
+                self._requests.executed(command, state.apply(command))
+            self._acceptor.forget(slot)
+            self.applied = slot
+        self._answer_reads()
+
+    def install(self, slot: int, snapshot: bytes) -> None:
+        """Jump to the state after `slot`, which another node came to."""
+        self.state.restore(snapshot)
+        for passed in range(self.applied + 1, slot + 1):
+            self._acceptor.forget(passed)
+            self.commands.pop(passed, None)
+        self._learner.compact(slot)
+        self.applied = slot
+        self.apply()
+
+    def read_at(self, slot: int, seqs: list[int]) -> None:
+        """Answer these reads when the state has come to `slot`."""
+        self._reads.add(slot, seqs)
+        self._answer_reads()
+
+    def _answer_reads(self) -> None:
+        for seq in self._reads.ready(self.applied):
+            waiting = self._requests.gateway.waiting.get(seq)
+            if waiting is not None:
+                self._requests.answer(seq, self.state.query(waiting.args))

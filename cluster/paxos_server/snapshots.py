@@ -1,0 +1,78 @@
+"""Snapshots: the stored state that stands for the log up to a slot, and how it travels."""
+
+from __future__ import annotations
+
+from .execution import Execution
+from .messages import SnapshotChunk
+from .recovery import Remembered
+from .roles import Roles
+
+
+class Snapshots:
+    """This node's latest snapshot (`data`: the state after `slot`), and another node's that
+    arrives chunk by chunk."""
+
+    def __init__(self, roles: Roles, execution: Execution, memory: Remembered) -> None:
+        self.slot = memory.snapshot_slot
+        self.data = memory.snapshot
+        self._config = roles.config
+        self._incarnation = roles.incarnation
+        self._acceptor = roles.acceptor
+        self._learner = roles.learner
+        self._execution = execution
+        self._incoming = bytearray()
+        self._incoming_slot = 0
+        self._save_due = False
+
+    def due(self) -> bool:
+        """Has the log grown by so much that a snapshot should be taken?"""
+        every = self._config.snapshot_every
+        return bool(every) and self._execution.applied - self.slot >= every
+
+    def snap(self) -> None:
+        """Have the state stored, and forget the log that led to it, but for a tail that spares
+        those who are little behind a whole snapshot."""
+        applied = self._execution.applied
+        self._keep(applied, self._execution.state.snapshot())
+        self._learner.compact(applied - self._config.snapshot_every // 2)
+
+    def _keep(self, slot: int, data: bytes) -> None:
+        self.slot, self.data = slot, data
+        self._save_due = True
+
+    def to_save(self) -> Remembered | None:
+        """When there is a new snapshot to store: everything that must survive, as of now."""
+        if not self._save_due:
+            return None
+        self._save_due = False
+        learner = self._learner
+        return Remembered(
+            self._incarnation,
+            self._acceptor.promised,
+            dict(self._acceptor.accepted),
+            {s: learner.log[s] for s in range(self.slot + 1, learner.chosen_upto + 1)},
+            learner.chosen_upto,
+            self.slot,
+            self.data,
+        )
+
+    def chunk(self, offset: int) -> SnapshotChunk:
+        """The part of our snapshot that begins at byte `offset`."""
+        data = self.data[offset : offset + self._config.snapshot_chunk_bytes]
+        return SnapshotChunk(self.slot, offset, len(self.data), data)
+
+    def receive(self, chunk: SnapshotChunk) -> int | None:
+        """Take a chunk of another node's snapshot; install it when that was the last. Gives the
+        byte offset of the chunk to ask for next; None when there is none."""
+        if chunk.slot != self._incoming_slot:
+            self._incoming_slot = chunk.slot
+            self._incoming = bytearray()
+        if chunk.offset == len(self._incoming):
+            self._incoming += chunk.data
+        if len(self._incoming) < chunk.total:
+            return len(self._incoming)
+        data, self._incoming = bytes(self._incoming), bytearray()
+        self._incoming_slot = 0
+        self._execution.install(chunk.slot, data)
+        self._keep(chunk.slot, data)
+        return None
