@@ -70,7 +70,7 @@ def impossible(check: CheckResult) -> Operation | None:
     """The operation at which the history became impossible.
 
     That is the one which completed at `first_violation_ns`; where the checker does not say, the
-    one which completed last.
+    one which completed last: before that, a minimal counterexample lacked it, and had an order.
     """
     known = [o for o in check.counterexample if o.completed_ns is not None]
     at = [o for o in known if o.completed_ns == check.first_violation_ns]

@@ -49,7 +49,7 @@ def test_the_counterexample_is_on_the_page_and_the_impossible_operation_in_view(
     page = watched.open(reports["invalid"].as_uri())
     assert "Process 904 read 7001" in page.locator(".story").inner_text()
     assert page.locator("table.operations tbody tr").count() == 4
-    assert "cannot be explained" in page.locator("tr.impossible").inner_text()
+    assert "here it became impossible" in page.locator("tr.impossible").inner_text()
     bar = page.locator(".op.impossible")
     assert bar.count() == 1 and bar.is_visible()
     frame, box = page.locator(".drawing .scroll").bounding_box(), bar.bounding_box()

@@ -61,7 +61,7 @@ def report(directory: Path) -> Page:
     ("kind", "words"),
     [
         ("valid", ["Valid", "witness confirmed", "8 of 8", "register, near-linear"]),
-        ("invalid", ["Invalid", "cannot be explained", "Process 904 read 7001", "28.2900 s"]),
+        ("invalid", ["Invalid", "here it became impossible", "Process 904 read 7001", "28.2900 s"]),
         ("unknown", ["Unknown", "did not end within", "17 of 20 keys", "Limits that bit"]),
         ("vacuous", ["Vacuous", "none of them was seen to take effect", "0 of 2"]),
     ],
