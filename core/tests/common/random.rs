@@ -212,7 +212,7 @@ impl Maker<'_> {
                 if self.shape.unique {
                     // Distinct, but not in the order of insertion.
                     let value = loop {
-                        let value = Int(self.rng.below(60) as i64);
+                        let value = Int(self.rng.below(60.max(4 * self.shape.ops)) as i64);
                         if !self.used.contains(&value) {
                             break value;
                         }
