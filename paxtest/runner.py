@@ -210,6 +210,7 @@ class Runner:
             async with asyncio.timeout(HEAL_TIMEOUT_S):
                 await adversary.heal()
         self.faults = adversary.summary()
+        self.limits += adversary.notes
         if not (self._interrupted.is_set() or live.stop):
             await self._final_reads(cluster, system, journal, load.next_process())
         await live.close()
