@@ -2,12 +2,13 @@
 
 A chunk is `header | payload | footer`: header = magic, chunk number, payload length, CRC-32 of
 number, length and payload; footer = magic, chunk number. Chunk n+1 is written only after chunk
-n is durable. Therefore a damaged chunk with anything of a later chunk behind it is *corruption*
-(promises and accepts may be lost: the node must not vote, and refuses to start), while a
-damaged chunk at the very end is the *torn tail* of a sync that never returned: nothing in it
-was ever acknowledged, and it is cut off. A last chunk whose footer is whole but whose checksum
-is wrong might be either; refusing is the safe answer. One whose footer alone is damaged is kept,
-so that no single flipped bit can pass for a torn tail.
+n is durable. Therefore a damaged chunk with its own footer or any later chunk behind it is
+*corruption* (promises and accepts may be lost: the node must not vote, and refuses to start),
+while a damaged chunk without a footer at the very end is the *torn tail* of a sync that never
+returned: nothing in it was ever acknowledged, and it is cut off. A last chunk whose footer is
+whole but whose checksum is wrong might be either; refusing is the safe answer. A chunk whose
+footer alone is damaged is kept, so that no single flipped bit can pass for a torn tail, not even
+one in the last whole chunk before a torn one.
 """
 
 from __future__ import annotations
@@ -156,12 +157,13 @@ def _payload(data: bytes, position: int, number: int | None) -> bytes | None:
 
 
 def _later_chunk(data: bytes, position: int, number: int) -> bool:
-    """Is there proof behind `position` that chunk `number` had been synced: an intact chunk,
-    or an intact footer at the end?"""
-    if len(data) - position >= _FOOTER.size:
-        magic, found = _FOOTER.unpack_from(data, len(data) - _FOOTER.size)
-        if magic == _END and found >= number:
+    """Is there proof behind `position` that chunk `number` had been synced: an intact footer, its
+    own or a later chunk's, or an intact chunk? The footer may have a torn chunk behind it."""
+    candidate = data.find(_END, position)
+    while 0 <= candidate <= len(data) - _FOOTER.size:
+        if _FOOTER.unpack_from(data, candidate)[1] >= number:
             return True
+        candidate = data.find(_END, candidate + 1)
     candidate = data.find(_MAGIC, position + 1)
     while candidate >= 0:
         if _payload(data, candidate, None) is not None:

@@ -12,6 +12,7 @@ from paxtest.cluster.paxos_server.messages import (
     AcceptRecord,
     AnyRecord,
     BootRecord,
+    CheckpointRecord,
     ChosenRecord,
     PromiseRecord,
 )
@@ -91,6 +92,51 @@ def test_no_flipped_bit_loses_records_silently() -> None:
         except CorruptLog:
             continue
         assert records == flat(CHUNKS), f"bit flipped in byte {position}"
+
+
+def test_no_flipped_bit_before_a_torn_tail_loses_records_silently() -> None:
+    """The chunk before a torn tail was durable, though no whole chunk follows it."""
+    whole, _ = written()
+    durable = bytes(whole.files[NAME])
+    wal = Wal(whole)
+    wal.open()
+    wal.append([AcceptRecord(3, B, b"three"), ChosenRecord(2)])
+    wal.flush()
+    tail = bytes(whole.files[NAME])[len(durable) :]
+    for size in range(1, len(tail), 9):
+        for position in range(len(durable)):
+            disk = SimulatedDisk()
+            disk.files[NAME] = bytearray(durable + tail[:size])
+            disk.files[NAME][position] ^= 0x10
+            try:
+                records = Wal(disk).open()
+            except CorruptLog:
+                continue
+            kept = records[: len(flat(CHUNKS))]
+            assert kept == flat(CHUNKS), f"bit flipped in byte {position}, {size} bytes torn"
+
+
+def test_a_flipped_checkpoint_before_a_torn_tail_is_refused() -> None:
+    disk, _ = written()
+    wal = Wal(disk)
+    wal.open()
+    wal.restart([CheckpointRecord(2), BootRecord(1), PromiseRecord(B)])
+    (name,) = disk.names()
+    durable = bytes(disk.files[name])
+    wal.append([BootRecord(2)])
+    disk.tear(0.5)
+    with pytest.raises(PowerLoss):
+        wal.flush()
+    disk.power_on()
+    torn = bytes(disk.files[name])
+    for position in range(len(durable)):
+        disk.files[name] = bytearray(torn)
+        disk.files[name][position] ^= 0x10
+        try:
+            records = Wal(disk).open()
+        except CorruptLog:
+            continue
+        assert records == [CheckpointRecord(2), BootRecord(1), PromiseRecord(B)], position
 
 
 def test_a_corrupt_middle_is_named() -> None:
