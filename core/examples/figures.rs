@@ -111,8 +111,8 @@ impl Machine for Set {
 }
 
 fn make(machine: &mut dyn Machine, size: usize, rng: &mut Rng) -> History {
-    let mut history = History::default();
-    history.functions = machine.functions().iter().map(|f| (*f).into()).collect();
+    let functions = machine.functions().iter().map(|f| (*f).into()).collect();
+    let mut history = History { functions, ..History::default() };
     let mut running: [Option<(usize, bool)>; 10] = [None; 10];
     let (mut position, mut left) = (0u32, 30);
     while history.ops.len() < size || running.iter().any(Option::is_some) {
