@@ -1,5 +1,9 @@
-//! String register with append whose texts are distinct and none begins another: what a get
-//! returned shows which put and appends made it, in order.
+//! String register with append where no text begins another: what a get returned shows which
+//! put and appends made it, in order.
+//!
+//! A text that is written several times is taken for the one that its place in what was read
+//! permits; where several are left, for one that the times suggest. A linearization found so is
+//! one whatever was guessed; where none is found after a guess, the search decides.
 //!
 //! A put and the appends seen behind it form a block that stands together: each append took the
 //! text before it away, as a cas would. An append that nobody saw stands outside of all blocks,
@@ -20,9 +24,10 @@ use std::collections::HashMap;
 
 use super::{invalid, pieces, run, split_by, Verdict, View};
 use crate::check::{Answer, Budget};
-use crate::history::{History, ValueId, OPEN};
+use crate::history::{History, Operation, ValueId, OPEN};
 use crate::models::kv::{initial, text, Act, Reader};
 use crate::registry::{Fast, Initial, Options};
+use crate::table::Mixed;
 
 pub const CHUNKS: Fast = Fast { name: "chunks", check };
 
@@ -101,12 +106,14 @@ fn decide<'a>(view: &View<'a>, reader: &Reader, start: &'a str) -> Verdict {
     let mut sorted: Vec<u32> = (u32::from(start.is_empty())..chunks.len() as u32).collect();
     sorted.sort_unstable_by_key(|&c| chunks[c as usize].text);
     let text_of = |c: u32| chunks[c as usize].text;
-    if sorted.windows(2).any(|w| text_of(w[1]).starts_with(text_of(w[0]))) {
-        return Verdict::Outside("one text begins another, or is written twice");
+    let begins = |a: &str, b: &str| b.len() > a.len() && b.starts_with(a);
+    if sorted.windows(2).any(|w| begins(text_of(w[0]), text_of(w[1]))) {
+        return Verdict::Outside("one text begins another");
     }
 
-    // What each distinct text is made of.
-    let mut ends: HashMap<ValueId, u32> = HashMap::new();
+    // What each distinct text is made of, unless that was guessed.
+    let mut ends: HashMap<ValueId, u32, Mixed> = HashMap::default();
+    let mut guessed = false;
     for (i, op) in view.ops() {
         if !matches!(reader.act(view.history, &op), Act::Get(_)) {
             continue;
@@ -115,11 +122,17 @@ fn decide<'a>(view: &View<'a>, reader: &Reader, start: &'a str) -> Verdict {
             Some(&end) => end,
             None => {
                 let seen = text(view.history, op.out);
-                match parse(&mut chunks, &sorted, seen, i) {
+                let mut guess = false;
+                let parsed = parse(&mut chunks, &sorted, seen, i, &op, &mut guess);
+                guessed |= guess;
+                match parsed {
                     Ok(end) => {
-                        ends.insert(op.out, end);
+                        if !guess {
+                            ends.insert(op.out, end);
+                        }
                         end
                     }
+                    Err(_) if guessed => return GUESSED,
                     Err(verdict) => return verdict,
                 }
             }
@@ -134,11 +147,34 @@ fn decide<'a>(view: &View<'a>, reader: &Reader, start: &'a str) -> Verdict {
         }
         c.gets.push(i);
     }
-    order(&chunks)
+    match order(&chunks) {
+        Verdict::Invalid(..) if guessed => GUESSED,
+        verdict => verdict,
+    }
 }
 
-/// Splits a text into chunks and links them; returns the last.
-fn parse(chunks: &mut [Chunk], sorted: &[u32], seen: &str, get: u32) -> Result<u32, Verdict> {
+const GUESSED: Verdict = Verdict::Outside("a text is written twice, and which was read is unclear");
+
+/// Which of several writers of one text `op` saw behind `last`: the one that stands there, else
+/// the last of those done by then, else the first to begin.
+fn likely(chunks: &[Chunk], same: &[u32], last: u32, op: &Operation) -> u32 {
+    let of = |c: u32| &chunks[c as usize];
+    let there = same.iter().copied().find(|&c| last != NONE && of(c).before == last);
+    let free = || same.iter().copied().filter(|&c| of(c).put || of(c).before == NONE);
+    let done = || free().filter(|&c| of(c).ret < shifted(op.inv)).max_by_key(|&c| of(c).inv);
+    there.or_else(done).or_else(|| free().min_by_key(|&c| of(c).inv)).unwrap_or(same[0])
+}
+
+/// Splits a text into chunks and links them; returns the last. `guess`: set where a text was
+/// written by several that may have been seen.
+fn parse(
+    chunks: &mut [Chunk],
+    sorted: &[u32],
+    seen: &str,
+    get: u32,
+    op: &Operation,
+    guess: &mut bool,
+) -> Result<u32, Verdict> {
     let unwritten = || invalid(vec![get], "unwritten", vec![get]);
     let mut rest = seen;
     let mut last = NONE;
@@ -149,13 +185,28 @@ fn parse(chunks: &mut [Chunk], sorted: &[u32], seen: &str, get: u32) -> Result<u
     while !rest.is_empty() {
         // The only one that can begin the rest is the last that is not greater.
         let k = sorted.partition_point(|&c| chunks[c as usize].text <= rest);
-        let c = k.checked_sub(1).map(|k| sorted[k]).ok_or_else(unwritten)?;
-        let Some(tail) = rest.strip_prefix(chunks[c as usize].text) else {
+        let mut c = k.checked_sub(1).map(|k| sorted[k]).ok_or_else(unwritten)?;
+        let text = chunks[c as usize].text;
+        let Some(tail) = rest.strip_prefix(text) else {
             return Err(unwritten());
         };
         rest = tail;
         let first = length == 0;
         length += 1;
+        if k > 1 && chunks[sorted[k - 2] as usize].text == text {
+            let alike = |&&c: &&u32| chunks[c as usize].text == text;
+            let fits = |&c: &u32| if chunks[c as usize].put { first } else { last != NONE };
+            let same: Vec<u32> =
+                sorted[..k].iter().rev().take_while(alike).copied().filter(fits).collect();
+            c = match same[..] {
+                [] => return Err(unwritten()),
+                [one] => one,
+                _ => {
+                    *guess = true;
+                    likely(chunks, &same, last, op)
+                }
+            };
+        }
         let chunk = &chunks[c as usize];
         if chunk.put {
             if !first {
