@@ -180,6 +180,19 @@ def test_from_ops_lets_a_process_go_on_at_once() -> None:
     assert history.operation(0)["ret"] == 1
 
 
+def test_from_ops_lets_a_client_give_up() -> None:
+    """An operation without answer stays open, though its client goes on."""
+    history = _core.History.from_ops(
+        [
+            (0, "write", None, 1, None, "info", 0, None),
+            (0, "read", None, None, 2, "ok", 5, 6),
+            (0, "read", None, None, 1, "ok", 7, 8),
+        ]
+    )
+    assert [history.operation(i)["type"] for i in range(3)] == ["info", "ok", "ok"]
+    assert history.operation(0)["ret"] is None
+
+
 def test_from_ops_refuses_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="before invoked_ns"):
         _core.History.from_ops([(0, "write", None, 1, 1, "ok", 5, 4)])

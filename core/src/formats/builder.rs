@@ -1,6 +1,6 @@
 //! Pairs invocations with completions: events in, operations out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Format, FormatError, Limits, Parsed};
 use crate::history::{History, Operation, Outcome, Value, ValueId, OPEN};
@@ -389,6 +389,7 @@ impl Builder {
     /// come before completions, so that nothing is taken to precede what it may have overlapped.
     pub fn rows(&mut self, rows: Vec<Row>) -> Result<(), FormatError> {
         let mut events: Vec<(i64, bool, Event)> = Vec::with_capacity(rows.len() * 2);
+        let mut unanswered = HashSet::new();
         for row in rows {
             let mut event = Event::new(row.line);
             event.time_ns = Some(row.invoked_ns);
@@ -401,7 +402,10 @@ impl Builder {
             event.kind = row.outcome;
             event.error = row.error;
             let completed = match (row.outcome, row.completed_ns) {
-                (Kind::Info, None) => continue,
+                (Kind::Info, None) => {
+                    unanswered.insert(row.line);
+                    continue;
+                }
                 (_, Some(t)) if t >= row.invoked_ns => t,
                 (_, Some(t)) => {
                     return Err(FormatError::new(
@@ -424,7 +428,21 @@ impl Builder {
         }
         events.sort_by_key(|e| (e.0, e.1));
         self.one_at_a_time(&mut events);
-        events.into_iter().try_for_each(|(_, _, event)| self.event(event))
+        // A client that goes on has given up what it never got an answer to.
+        let mut given_up: HashMap<u32, Event> = HashMap::new();
+        for (time, _, event) in events {
+            if event.kind == Kind::Invoke {
+                if let Some(mut info) = given_up.remove(&event.process) {
+                    info.time_ns = Some(time);
+                    self.event(info)?;
+                }
+                if unanswered.contains(&event.line) {
+                    given_up.insert(event.process, Event { kind: Kind::Info, ..event });
+                }
+            }
+            self.event(event)?;
+        }
+        Ok(())
     }
 
     /// A process may end one operation and begin the next at the same instant: then the

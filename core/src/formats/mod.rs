@@ -76,10 +76,11 @@ pub fn printable(text: &[u8]) -> String {
     let cut = &text[..text.len().min(QUOTE_BYTES)];
     let mut out = String::with_capacity(cut.len() + 3);
     for c in String::from_utf8_lossy(cut).chars() {
-        if c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c) || c == '\u{feff}' {
-            out.extend(c.escape_unicode());
-        } else {
+        // Letters and digits of all scripts show; anything else may hide, or turn text around.
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
             out.push(c);
+        } else {
+            out.extend(c.escape_unicode());
         }
     }
     if text.len() > cut.len() {
