@@ -155,9 +155,16 @@ def test_redis_cli_and_redis_benchmark(three: PaxosCluster) -> None:
     assert run("redis-cli", *at, "SET", "k", "from the shell") == "OK\n"
     assert run("redis-cli", *at, "GET", "k") == "from the shell\n"
     assert run("redis-cli", *at, "-3", "GET", "none") == "\n"
-    out = run(
-        "redis-benchmark", *at, "-q", "-n", "500", "-c", "10", "-P", "5", "-t", "set,get,incr"
-    )
+    # redis-benchmark gives up at the first error reply, and on a machine that is busy enough an
+    # election, or a command without an answer in time, is no fault of the server.
+    benchmark = "redis-benchmark", *at, "-q", "-n", "500", "-c", "10", "-P", "5"
+    for attempt in range(5):
+        try:
+            out = run(*benchmark, "-t", "set,get,incr")
+            break
+        except subprocess.CalledProcessError as e:
+            said = e.stdout + e.stderr
+            assert attempt < 4 and ("UNKNOWN" in said or "FAIL" in said), said
     assert out.count("requests per second") == 3
 
 
