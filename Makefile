@@ -18,7 +18,7 @@ demo: setup
 
 test: setup
 	@.venv/bin/python -m pytest -q
-	@cd core && cargo test --release --no-default-features --quiet
+	@cd core && cargo test --profile checks --no-default-features --quiet
 
 check: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
