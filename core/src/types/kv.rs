@@ -25,21 +25,31 @@ use std::collections::HashMap;
 use super::{invalid, pieces, run, split_by, Verdict, View};
 use crate::check::{Answer, Budget};
 use crate::history::{History, Operation, ValueId, OPEN};
-use crate::models::kv::{initial, text, Act, Reader};
+use crate::models::kv::{initial, text, Act, Kv, Reader};
 use crate::registry::{Fast, Initial, Options};
+use crate::search;
 use crate::table::Mixed;
 
 pub const CHUNKS: Fast = Fast { name: "chunks", check };
 
 /// Decides a history of strings (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     if options.initial == Initial::Any {
         return Answer::NotApplicable { why: "the initial text is unknown" };
     }
     let reader = Reader::new(history);
     let start = initial(history, options);
     let split = split_by(part, |i| history.ops[i as usize].key);
-    pieces(history, &split, |piece| run(history, piece, |view| decide(view, &reader, start)))
+    let many = split.len() > 1;
+    pieces(history, &split, |piece| {
+        match run(history, piece, |view| decide(view, &reader, start)) {
+            // The search is better asked about this key than about all of them at once.
+            Answer::NotApplicable { .. } if many => {
+                search::check(history, piece, &Kv::new(history, options), budget)
+            }
+            answer => answer,
+        }
+    })
 }
 
 const NONE: u32 = u32::MAX;
