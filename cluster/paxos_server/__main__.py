@@ -57,7 +57,6 @@ def _parse(argv: list[str]) -> Settings:
     add("--request-timeout", type=float, default=1.0, metavar="S", help="longest wait of a command")
     add("--q1", type=int, help="size of a phase-1 quorum (default: majority)")
     add("--q2", type=int, help="size of a phase-2 quorum (default: majority)")
-    add("--trace", action="store_true", help="write the ordered events of this node to DIR/trace")
     args = parser.parse_args(argv)
     nodes = tuple(name for name in args.nodes.split(",") if name)
     peers: dict[str, Address] = dict(args.peer)
@@ -90,7 +89,7 @@ def _parse(argv: list[str]) -> Settings:
         q1=args.q1,
         q2=args.q2,
     )
-    return Settings(config, args.listen, args.peer_listen, peers, args.data, bugs, args.trace)
+    return Settings(config, args.listen, args.peer_listen, peers, args.data, bugs)
 
 
 async def _serve(settings: Settings) -> int:

@@ -21,12 +21,6 @@ class Reads(StrEnum):
     LOCAL = "local"
 
 
-class Engine(StrEnum):
-    """How commands are agreed upon."""
-
-    MULTI = "multi"
-
-
 @dataclass(frozen=True)
 class Config:
     """Times in seconds. A follower waits `election_s` up to twice that, at random, before it

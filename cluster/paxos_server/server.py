@@ -38,7 +38,6 @@ class Settings:
     peers: dict[str, Address]
     data: Path
     bugs: Bugs
-    trace: bool = False
 
 
 class Server:

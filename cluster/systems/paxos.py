@@ -24,11 +24,11 @@ FAKETIME_LIBRARIES = (
     "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
     "/opt/paxtest/libfaketime.so.1; do [ -e $f ] && echo $f && exit; done; true"
 )
-OPTIONS = ("bugs", "reads", "snapshot_every", "data", "trace", "arguments")
+OPTIONS = ("bugs", "reads", "snapshot_every", "data", "arguments")
 
 
 class PaxosSystem:
-    """Options: `bugs` (names for --bug), `reads` (log, ...), `snapshot_every`, `trace`,
+    """Options: `bugs` (names for --bug), `reads` (log, ...), `snapshot_every`,
     `data` (what the workload stores: register, append, set, counter, queue), `arguments`
     (further words for the server's command line).
     """
@@ -86,8 +86,6 @@ class PaxosSystem:
             words += ["--reads", str(self.options["reads"])]
         if self.options.get("snapshot_every"):
             words += ["--snapshot-every", str(self.options["snapshot_every"])]
-        if self.options.get("trace"):
-            words.append("--trace")
         for bug in self.bugs:
             words += ["--bug", bug]
         return words + [str(word) for word in self.options.get("arguments") or []]

@@ -28,7 +28,6 @@ def simulate(
     bug: Annotated[list[str] | None, typer.Option(help="Switch on a bug of the zoo.")] = None,
     workload: Annotated[str, typer.Option(help="register, append, counter or set.")] = "register",
     reads: Annotated[str, typer.Option(help="How the server answers reads.")] = "log",
-    engine: Annotated[str, typer.Option(help="multi or perkey.")] = "multi",
     nodes: Annotated[int, typer.Option(help="Nodes of the cluster.", min=1, max=9)] = 5,
     operations: Annotated[int, typer.Option(help="Operations a seed.", min=1)] = 300,
     fault: Annotated[
@@ -48,9 +47,7 @@ def simulate(
     """
     from paxtest.simulated import judgements
 
-    options = _options(
-        tuple(bug or ()), workload, reads, engine, nodes, operations, fault, snapshot_every
-    )
+    options = _options(tuple(bug or ()), workload, reads, nodes, operations, fault, snapshot_every)
     if seed is not None:
         raise typer.Exit(_tell_one(seed, options, save))
     started = last = time.monotonic()
@@ -79,14 +76,13 @@ def _options(
     bugs: tuple[str, ...],
     workload: str,
     reads: str,
-    engine: str,
     nodes: int,
     operations: int,
     families: list[str] | None,
     snapshot_every: int,
 ) -> Options:
     from paxtest.cluster.paxos_server.bugs import BUGS
-    from paxtest.cluster.paxos_server.config import Engine, Reads
+    from paxtest.cluster.paxos_server.config import Reads
     from paxtest.cluster.paxos_server.simulator.faults import FAMILIES
     from paxtest.cluster.paxos_server.simulator.simulation import Options
     from paxtest.simulated import MODELS
@@ -95,7 +91,6 @@ def _options(
         ("bug", bugs, BUGS),
         ("workload", (workload,), MODELS),
         ("kind of reads", (reads,), [str(r) for r in Reads]),
-        ("engine", (engine,), [str(e) for e in Engine]),
         ("fault family", tuple(families or ()), FAMILIES),
     ):
         for name in names:
@@ -105,7 +100,6 @@ def _options(
         bugs=bugs,
         workload=workload,
         reads=Reads(reads),
-        engine=Engine(engine),
         nodes=nodes,
         operations=operations,
         families=tuple(families) if families else FAMILIES,
@@ -119,7 +113,7 @@ def replay_command(seed: int, options: Options) -> str:
 
     plain = Options()
     words = ["paxtest", "simulate", "--seed", str(seed)]
-    for name in ("workload", "reads", "engine", "nodes", "operations", "snapshot_every"):
+    for name in ("workload", "reads", "nodes", "operations", "snapshot_every"):
         value = getattr(options, name)
         if value != getattr(plain, name):
             words += ["--" + name.replace("_", "-"), str(value)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..bugs import Bugs
-from ..config import Config, Engine, Reads
+from ..config import Config, Reads
 from ..messages import AnyMessage
 from .clients import Client, Operation, Recorder
 from .faults import FAMILIES, Faults
@@ -28,7 +28,6 @@ class Options:
     think_s: float = 0.05
     workload: str = "register"
     reads: Reads = Reads.LOG
-    engine: Engine = Engine.MULTI
     families: tuple[str, ...] = FAMILIES
     snapshot_every: int = 0
 
