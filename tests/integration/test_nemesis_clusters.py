@@ -134,9 +134,13 @@ async def test_every_fault_of_every_kind_is_proven_and_healed(
     load = Load(system, cluster)
     told = []
     try:
+        number = 0
         for kind, family in FAMILIES.items():
             for name in family.mix.weights:
-                fault = PlannedFault(1, 0.0, 1.5 if kind == "clock" else 0.4, kind, name, 5)
+                number += (
+                    1  # as in a run: what a fault leaves behind on a node is named after its id
+                )
+                fault = PlannedFault(number, 0.0, 1.5 if kind == "clock" else 0.4, kind, name, 5)
                 path = tmp_path / f"{name}.jsonl"
                 nemesis = nemesis_of([fault], cluster, system, load, path)
                 try:
