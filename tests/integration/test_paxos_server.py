@@ -164,7 +164,9 @@ def test_redis_cli_and_redis_benchmark(three: PaxosCluster) -> None:
     assert run("redis-cli", *at, "-3", "GET", "none") == "\n"
     # redis-benchmark gives up at the first error reply, and on a machine that is busy enough an
     # election, or a command without an answer in time, is no fault of the server: hence `run`.
-    out = run("redis-benchmark", *at, "-q", "-n", "500", "-c", "10", "-P", "5", "-t", "set,get,incr")
+    out = run(
+        "redis-benchmark", *at, "-q", "-n", "500", "-c", "10", "-P", "5", "-t", "set,get,incr"
+    )
     assert out.count("requests per second") == 3
 
 
