@@ -103,7 +103,8 @@ def plan_skew(
         case "strobe":
             # Around the true time, one side or the other first.
             swing = _magnitude(rng, 1.0, 60.0) * rng.choice((-1, 1))
-            half = round(_magnitude(rng, 0.3, 2.0), 2)
+            # At least three sides a fault, or nothing alternates and nothing can be proven.
+            half = round(min(_magnitude(rng, 0.3, 2.0), duration_s / 3), 2)
             count = max(2, round(duration_s / half))
             steps = [(swing if step % 2 == 0 else 0.0, half) for step in range(count)]
             text += f": {swing:+.3f} s and back every {half} s"
@@ -146,6 +147,7 @@ class ClockAction:
         self._skew = skew
         self._files = files
         self._walks: list[asyncio.Task[Any]] = []
+        self._seen: dict[str, list[float]] = {node: [] for node in files}
         self.nodes = list(files)
         self.undo: dict[str, Any] = {"clock": files}
         note = leader_note(context, skew.at_leader)
@@ -169,16 +171,17 @@ class ClockAction:
     async def probe(self) -> tuple[bool, str]:
         """Asks each process its time until one is seen off by what the skew says; 0.8 s at most.
 
-        Of a strobe both sides must be seen.
+        Of a strobe both sides must be seen, and a side can hold longer than one probe lasts:
+        the last readings of earlier probes count.
         """
-        seen: dict[str, list[float]] = {node: [] for node in self.nodes}
+        seen = self._seen
         for attempt in range(4):
             if attempt:
                 await asyncio.sleep(0.2)
             offsets = await asyncio.gather(*(self._system.clock_offset_s(n) for n in self.nodes))
             for node, offset in zip(self.nodes, offsets, strict=True):
                 if offset is not None:
-                    seen[node].append(offset)
+                    seen[node] = [*seen[node][-7:], offset]
             if any(self._holds(values) for values in seen.values()):
                 break
         said = [
