@@ -43,13 +43,25 @@ def _root(
 
 # Commands import what they need when they run: `paxtest check` must not wait for Docker or Bokeh.
 def _register() -> None:
-    from paxtest.commands import check, cluster, doctor, heal, listing, report, run, serve, simulate
+    from paxtest.commands import (
+        check,
+        cluster,
+        doctor,
+        heal,
+        listing,
+        report,
+        run,
+        serve,
+        simulate,
+        zoo,
+    )
 
     app.command("run")(run.run)
     app.command("check")(check.check)
     app.command("report")(report.report)
     app.command("serve")(serve.serve)
     app.command("simulate")(simulate.simulate)
+    app.command("zoo")(zoo.zoo)
     app.command("heal")(heal.heal)
     app.command("list")(listing.list_)
     app.command("doctor")(doctor.doctor)

@@ -27,7 +27,12 @@ AHEAD = 64  # seeds handed to other processes beyond the one that is waited for
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is to be said of one seed. `problems` is empty exactly when the verdict is valid."""
+    """What is to be said of one seed. `problems` is empty exactly when the verdict is valid.
+
+    `by`: the checks that found it invalid. `counterexample`: operations in it, 0 without one.
+    `first_violation_s`: virtual time at which the history became impossible. `lemma`: the
+    earliest that the auditor saw fail, "" for none.
+    """
 
     seed: int
     verdict: Verdict
@@ -37,6 +42,10 @@ class Judgement:
     info: int
     virtual_s: float
     faults: int
+    by: tuple[str, ...] = ()
+    counterexample: int = 0
+    first_violation_s: float | None = None
+    lemma: str = ""
 
 
 def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
@@ -47,13 +56,17 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
         checked = Linearizable(MODELS[result.options.workload]).check(
             Evidence(history=path, time_budget_s=time_budget_s)
         )
-    problems = []
+    problems, by = [], []
     verdict = checked.verdict
+    if verdict is Verdict.INVALID:
+        by.append(checked.name)
     if verdict is not Verdict.VALID:
         problems.append(checked.explanation or f"the history is {verdict}")
     if result.divergence:
         verdict = Verdict.INVALID
         problems.append(result.divergence)
+        by.append("divergence")
+    first_ns = checked.first_violation_ns
     return Judgement(
         result.seed,
         verdict,
@@ -63,6 +76,9 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
         result.info,
         result.virtual_s,
         len(result.faults),
+        by=tuple(by),
+        counterexample=len(checked.counterexample),
+        first_violation_s=None if first_ns is None else first_ns / 1e9,
     )
 
 
