@@ -53,7 +53,7 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
     with tempfile.TemporaryDirectory(prefix="paxtest-simulate-") as directory:
         path = Path(directory) / "history.jsonl"
         save(result, path)
-        checked = Linearizable(MODELS[result.options.workload]).check(
+        checked = Linearizable(MODELS[result.workload]).check(
             Evidence(history=path, time_budget_s=time_budget_s)
         )
     problems, by = [], []
@@ -66,6 +66,10 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
         verdict = Verdict.INVALID
         problems.append(result.divergence)
         by.append("divergence")
+    if result.crashes:
+        verdict = Verdict.INVALID
+        problems += result.crashes[:3]
+        by.append("crash")
     first_ns = checked.first_violation_ns
     return Judgement(
         result.seed,

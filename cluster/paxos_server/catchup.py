@@ -8,11 +8,15 @@ from .messages import CatchUp, Chosen, FetchSnapshot, SnapshotChunk
 from .roles import Roles
 from .snapshots import Snapshots
 
+PATIENCE = 8
+"""Questions without an answer before a snapshot that is arriving is given up."""
+
 
 class CatchingUp:
     """Both sides: the node that is behind, and the node that knows more."""
 
     def __init__(self, roles: Roles, execution: Execution, snapshots: Snapshots) -> None:
+        self._bugs = roles.bugs
         self._config = roles.config
         self._acceptor = roles.acceptor
         self._learner = roles.learner
@@ -21,6 +25,7 @@ class CatchingUp:
         self._execution = execution
         self._snapshots = snapshots
         self._asked_s = -1.0
+        self._in_vain = 0
 
     # --- the node that is behind ---
 
@@ -45,8 +50,18 @@ class CatchingUp:
             self.ask(source)
 
     def ask(self, source: str) -> None:
-        """Ask a node for what is chosen beyond what is known here."""
-        self._outbox.send(source, CatchUp(self._learner.chosen_upto + 1))
+        """Ask a node for what is chosen beyond what is known here, or for the next part of the
+        snapshot that is arriving. Who sent the first part may be gone: after some questions in
+        vain it begins anew."""
+        self._in_vain += 1
+        if self._in_vain > PATIENCE:
+            self._snapshots.give_up()
+        wanted = self._snapshots.wanted()
+        if wanted is None:
+            self._in_vain = 0
+            self._outbox.send(source, CatchUp(self._learner.chosen_upto + 1))
+        else:
+            self._outbox.send(source, FetchSnapshot(*wanted))
 
     def on_chosen(self, source: str, message: Chosen) -> None:
         if message.first_slot > self._learner.chosen_upto + 1:
@@ -59,14 +74,13 @@ class CatchingUp:
             self.ask(source)
 
     def on_snapshot_chunk(self, source: str, message: SnapshotChunk) -> None:
-        if message.slot <= self._execution.applied:
+        old = message.slot <= self._execution.applied
+        if old and not self._bugs.active("old-snapshot-install"):
             return
-        offset = self._snapshots.receive(message)
-        if offset is None:
-            self.ask(source)
-        else:
+        if self._snapshots.receive(message):
+            self._in_vain = 0
             self._asked_s = self._moment.now_s
-            self._outbox.send(source, FetchSnapshot(message.slot, offset))
+            self.ask(source)
 
     # --- the node that knows more ---
 
@@ -75,6 +89,9 @@ class CatchingUp:
             self._outbox.send(source, self._snapshots.chunk(0))
             return
         values = self._learner.values(message.from_slot, self._config.message_bytes)
+        if self._bugs.active("catchup-accepted"):
+            while accepted := self._acceptor.accepted.get(message.from_slot + len(values)):
+                values.append(accepted[1])
         if values:
             self._outbox.send(source, Chosen(message.from_slot, values, self._learner.chosen_upto))
 

@@ -31,7 +31,6 @@ class Elections:
         self._bugs = roles.bugs
         self._node = roles.node
         self._peers = roles.peers
-        self._incarnation = roles.incarnation
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._proposer = roles.proposer
@@ -50,7 +49,7 @@ class Elections:
         if not self._config.canvass:
             self.prepare()
             return
-        ballot = Ballot(self._proposer.highest_seen.round + 1, self._node, self._incarnation)
+        ballot = self._proposer.next_ballot()
         self._leadership.leader = None
         self._leadership.canvass(ballot, self._moment.now_s)
         for peer in self._peers:
@@ -131,9 +130,11 @@ class Elections:
             chosen_upto,
         )
 
-    def follow(self, ballot: Ballot) -> None:
-        """The leader of `ballot` lives."""
+    def follow(self, ballot: Ballot) -> bool:
+        """The leader of `ballot` lives; True when it is a new one."""
         self._leadership.heard(self._moment.now_s)
-        if self._leadership.leader != ballot:
-            self._leadership.leader = ballot
-            self._requests.dispatch_all()
+        if self._leadership.leader == ballot:
+            return False
+        self._leadership.leader = ballot
+        self._requests.dispatch_all()
+        return True

@@ -18,6 +18,8 @@ class Execution:
         self.state = StateMachine(roles.bugs)
         self.applied = 0
         self.commands: dict[int, list[Command]] = {}
+        self._proposed: dict[int, list[Command]] = {}  # for bug reply-by-slot only
+        self._bugs = roles.bugs
         self._learner = roles.learner
         self._acceptor = roles.acceptor
         self._outbox = roles.outbox
@@ -26,13 +28,20 @@ class Execution:
 
     def remember(self, memory: Remembered) -> None:
         """Come to the state in which the node's former lives were."""
-        if memory.snapshot_slot:
+        if memory.snapshot:
             self.state.restore(memory.snapshot)
+        if memory.snapshot_slot:
             self._learner.compact(memory.snapshot_slot)
             self.applied = memory.snapshot_slot
         for slot in range(memory.snapshot_slot + 1, memory.chosen_upto + 1):
             self._learner.learn(slot, memory.chosen[slot])
         self.apply()
+
+    def proposed(self, slot: int, commands: list[Command]) -> None:
+        """This node has proposed the commands in the slot."""
+        self.commands[slot] = commands
+        if self._bugs.active("reply-by-slot"):
+            self._proposed[slot] = commands
 
     def learn(self, slot: int, value: bytes) -> None:
         """The value is chosen in the slot; nothing is executed yet."""
@@ -54,6 +63,9 @@ class Execution:
                 commands = batch_of(value)
             for command in commands or ():
                 self._requests.executed(command, state.apply(command))
+            if self._bugs.active("reply-by-slot"):
+                for command in self._proposed.pop(slot, ()):
+                    self._requests.executed_blindly(command)
             self._acceptor.forget(slot)
             self.applied = slot
         self._answer_reads()
@@ -65,13 +77,17 @@ class Execution:
             self._acceptor.forget(passed)
             self.commands.pop(passed, None)
         self._learner.compact(slot)
-        self.applied = slot
+        self.applied = max(slot, self.applied)
         self.apply()
 
     def read_at(self, slot: int, seqs: list[int]) -> None:
         """Answer these reads when the state has come to `slot`."""
         self._reads.add(slot, seqs)
         self._answer_reads()
+
+    def reads_waiting(self) -> list[int]:
+        """Numbers of this node's reads that have no answer yet."""
+        return self._requests.reads_waiting()
 
     def _answer_reads(self) -> None:
         for seq in self._reads.ready(self.applied):

@@ -66,6 +66,12 @@ class Leadership:
         """Has no leader been heard for so long that another one would be welcome?"""
         return now_s - self._heard_s >= self._config.election_s
 
+    def follows_lately(self, now_s: float) -> bool:
+        """Was another node heard to lead within the time of a lease?"""
+        lease_s = self._config.election_s * (1 - self._config.drift)
+        other = self.leader is not None and self.leader.node != self._config.node
+        return other and now_s - self._heard_s < lease_s
+
     # --- standing for election ---
 
     def canvass(self, ballot: Ballot, now_s: float) -> None:
@@ -110,6 +116,8 @@ class Leadership:
 
     def acknowledged(self, node: str, beat: int) -> None:
         self._acks[node] = max(beat, self._acks.get(node, 0))
+        if self._bugs.active("lease-from-reply") and beat in self._beats:
+            self._beats[beat] = (self._clock.monotonic_s(), self._clock.wall_s())
         # Keep the last beat that a quorum acknowledged and all later ones, however many reads
         # have asked for beats of their own since.
         confirmed = self.quorum_beat()

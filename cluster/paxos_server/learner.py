@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from .bugs import Bugs
+from .messages import NOOP
+
 
 class Learner:
     """The chosen values. `log` holds slot -> value for (compacted, ...]; `chosen_upto` ends the
     unbroken prefix of chosen slots; single slots beyond it may be known too."""
 
-    def __init__(self) -> None:
+    def __init__(self, bugs: Bugs) -> None:
         self.log: dict[int, bytes] = {}
         self.compacted = 0
         self.chosen_upto = 0
+        self._bugs = bugs
 
     def learn(self, slot: int, value: bytes) -> None:
         """The value is chosen in the slot. Learning twice does nothing."""
         if slot > self.chosen_upto:
             self.log.setdefault(slot, value)
+            if self._bugs.active("skip-holes"):
+                for hole in range(self.chosen_upto + 1, slot):
+                    self.log.setdefault(hole, NOOP)
             while self.chosen_upto + 1 in self.log:
                 self.chosen_upto += 1
 

@@ -22,12 +22,13 @@ class Phase(StrEnum):
 class Proposal:
     """A value proposed in a slot under the proposer's ballot, until it is chosen."""
 
-    __slots__ = ("acceptors", "commands", "sent_s", "value")
+    __slots__ = ("acceptors", "commands", "sent_s", "value", "votes")
 
     def __init__(self, value: bytes, commands: list[Command] | None, sent_s: float) -> None:
         self.value = value
         self.commands = commands
         self.acceptors: set[str] = set()
+        self.votes = 0  # for bug count-not-set only
         self.sent_s = sent_s
 
 
@@ -62,10 +63,16 @@ class Proposer:
         """Begin phase 1 with a ballot above all seen."""
         self.step_down()
         self.phase = Phase.PREPARING
-        self.ballot = Ballot(self.highest_seen.round + 1, self.node, self.incarnation)
+        self.ballot = self.next_ballot()
         self.saw(self.ballot)
         self.from_slot = from_slot
         return self.ballot
+
+    def next_ballot(self) -> Ballot:
+        """The lowest of ours above all seen."""
+        if self._bugs.active("ballot-reuse"):
+            return Ballot(self.highest_seen.round + 1, self.node, 1)
+        return Ballot(self.highest_seen.round + 1, self.node, self.incarnation)
 
     def promise(self, source: str, promise: Promise) -> bool:
         """Count a promise; True when it completes the quorum."""
@@ -103,9 +110,19 @@ class Proposer:
         self.next_slot = chosen_upto + len(values) + 1
         for slot, value in values.items():
             self.open[slot] = Proposal(value, None, now_s)
+            if self._bugs.active("learn-by-value"):
+                self.open[slot].acceptors = self._holders(slot, value)
         self.own_first_slot = self.next_slot
         self.open[self.next_slot] = Proposal(NOOP, [], now_s)
         self.next_slot += 1
+
+    def _holders(self, slot: int, value: bytes) -> set[str]:
+        """Bug learn-by-value: who said to have accepted the value, under whatever ballot."""
+        return {
+            node
+            for node, promise in self.promises.items()
+            if any(s == slot and v == value for s, _, v in promise.accepted)
+        }
 
     def enqueue(self, command: Command) -> None:
         """Propose the command, unless it is under way already."""
@@ -140,9 +157,14 @@ class Proposer:
         proposal = self.open.get(slot)
         if proposal is None:
             return None
-        proposal.acceptors.add(source)
-        if not self.membership.phase2(proposal.acceptors):
-            return None
+        if self._bugs.active("count-not-set"):
+            proposal.votes += 1  # who sent it is not kept: one acceptor may count twice
+            if proposal.votes < self.membership.q2:
+                return None
+        else:
+            proposal.acceptors.add(source)
+            if not self.membership.phase2(proposal.acceptors):
+                return None
         del self.open[slot]
         return proposal
 

@@ -66,8 +66,7 @@ class Replica:
         rng: random.Random,
         bugs: Bugs = NONE,
     ) -> None:
-        if bugs.active("lease-wallclock"):
-            config = replace(config, reads=Reads.LEASE)
+        config = replace(config, reads=bugs.reads() or config.reads)
         self._roles = roles = Roles(config, memory, clock, rng, bugs)
         self.config = config
         self.node = config.node
@@ -188,7 +187,14 @@ class Replica:
                 if leadership.timed_out(now):
                     self.elections.canvass()
         self.replication.persist_volatile()
+        if self.bugs.active("forget-accepted"):
+            self.acceptor.expire(now, self.config.election_s)
         self.requests.tick()
+
+    def stand(self) -> None:
+        """Prepare now, whatever the timers say. Always safe: timers only keep the peace."""
+        self._roles.moment.advance()
+        self.elections.prepare()
 
     # --- between input and output ---
 

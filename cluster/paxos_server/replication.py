@@ -9,7 +9,6 @@ from .messages import (
     Accept,
     Accepted,
     AcceptRecord,
-    Command,
     Heartbeat,
     HeartbeatAck,
     Nack,
@@ -17,7 +16,6 @@ from .messages import (
 from .proposer import Phase
 from .reading import Reading
 from .requests import Requests
-from .resp import OK
 from .roles import Roles
 
 
@@ -50,6 +48,7 @@ class Replication:
         self._elections = elections
         self._volatile: list[AcceptRecord] = []
         self._volatile_due_s = 0.0
+        self._syncing_until_s = 0.0  # for bug sync-ack-early only
 
     # --- the leader ---
 
@@ -77,9 +76,10 @@ class Replication:
         message = self._proposer.accept_message(slot, self._learner.chosen_upto)
         proposal = self._proposer.open[slot]
         if proposal.commands is not None:
-            self._execution.commands[slot] = proposal.commands
+            self._execution.proposed(slot, proposal.commands)
             if self._bugs.active("ack-local"):
-                self._acknowledge_locally(proposal.commands)
+                for command in proposal.commands:
+                    self._requests.executed_blindly(command)
         for node in self._accept_targets():
             self._outbox.send(node, message)
 
@@ -88,11 +88,6 @@ class Replication:
         if self._bugs.active("accept-promisers-only"):
             return tuple(self._proposer.promises)
         return self._config.nodes
-
-    def _acknowledge_locally(self, commands: list[Command]) -> None:
-        for command in commands:
-            if command.args[0] == b"SET" and len(command.args) == 3:
-                self._requests.executed(command, OK)
 
     def resend(self) -> None:
         """Accepts may be lost: send those again that have waited long for a quorum."""
@@ -144,8 +139,10 @@ class Replication:
             return
         if ballot != self._proposer.ballot:
             self._elections.step_down()
-        self._elections.follow(ballot)
-        if self._bugs.active("volatile-accept"):
+        new = self._elections.follow(ballot)
+        if self._bugs.active("sync-ack-early") and new:
+            self._syncing_until_s = self._moment.now_s + self._config.election_s
+        if self._bugs.active("volatile-accept") or self._moment.now_s < self._syncing_until_s:
             if not self._volatile:
                 self._volatile_due_s = self._moment.now_s + self._config.volatile_s
             self._volatile.append(record)
@@ -157,7 +154,7 @@ class Replication:
             self._catching_up.chosen_upto(ballot, message.chosen_upto)
 
     def persist_volatile(self) -> None:
-        """Bug volatile-accept: write down, late, what was accepted."""
+        """Bugs volatile-accept, sync-ack-early: write down, late, what was accepted."""
         if self._volatile and self._moment.now_s >= self._volatile_due_s:
             records, self._volatile = self._volatile, []
             for record in records:

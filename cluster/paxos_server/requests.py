@@ -5,6 +5,7 @@ from __future__ import annotations
 from .gateway import QUEUE_FULL, Gateway
 from .messages import AskReadIndex, Command, Forward, Replies
 from .proposer import Phase
+from .resp import OK, integer
 from .roles import Roles
 
 
@@ -71,6 +72,10 @@ class Requests:
         for number, reply in self.gateway.overdue(self._moment.now_s):
             self._outbox.reply(number, reply)
 
+    def reads_waiting(self) -> list[int]:
+        """The reads of this node that wait for a read index."""
+        return [seq for seq, waiting in self.gateway.waiting.items() if waiting.reads]
+
     def answer(self, seq: int, reply: bytes) -> None:
         waiting = self.gateway.reply(seq)
         if waiting is not None:
@@ -98,6 +103,13 @@ class Requests:
                 self._replies.setdefault(session, []).append((command.seq, reply))
         if command.origin == self._node and command.incarnation == self._incarnation:
             self.answer(command.seq, reply)
+
+    def executed_blindly(self, command: Command) -> None:
+        """Bugs ack-local and reply-by-slot: answer a command though it was not executed."""
+        if command.args[0] == b"SET" and len(command.args) == 3:
+            self.executed(command, OK)
+        elif command.args[0] == b"RPUSH" or command.args[0] == b"SADD":
+            self.executed(command, integer(1))
 
     # --- sending what was gathered ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from .acceptor import Acceptor
+from .ballot import Ballot
 from .bugs import Bugs
 from .config import Config
 from .leadership import Leadership
@@ -32,9 +33,12 @@ class Roles:
         self.acceptor = Acceptor(bugs)
         self.acceptor.promised = memory.promised
         self.acceptor.accepted = memory.accepted
-        self.learner = Learner()
+        self.learner = Learner(bugs)
         self.proposer = Proposer(self.node, self.incarnation, membership, bugs)
         self.proposer.saw(memory.promised)
+        if bugs.active("ballot-reuse") and memory.promised.round:
+            # The round of the last life's ballot comes again.
+            self.proposer.highest_seen = Ballot(memory.promised.round - 1, "", 0)
         self.leadership = Leadership(config, membership, clock, rng, bugs)
         self.moment = Moment(clock)
         self.outbox = Outbox(self.node)

@@ -47,7 +47,7 @@ class Server:
         """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OSError."""
         self._settings = settings
         self._disk = LocalDisk(settings.data)
-        self._storage = Storage(self._disk)
+        self._storage = Storage(self._disk, settings.bugs)
         memory = self._storage.open()
         if self._storage.torn_bytes:
             log(f"cut a torn tail of {self._storage.torn_bytes} bytes off the log")

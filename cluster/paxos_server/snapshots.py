@@ -21,7 +21,7 @@ class Snapshots:
         self._learner = roles.learner
         self._execution = execution
         self._incoming = bytearray()
-        self._incoming_slot = 0
+        self._incoming_slot = 0  # 0: nothing is arriving
         self._save_due = False
 
     def due(self) -> bool:
@@ -61,18 +61,27 @@ class Snapshots:
         data = self.data[offset : offset + self._config.snapshot_chunk_bytes]
         return SnapshotChunk(self.slot, offset, len(self.data), data)
 
-    def receive(self, chunk: SnapshotChunk) -> int | None:
-        """Take a chunk of another node's snapshot; install it when that was the last. Gives the
-        byte offset of the chunk to ask for next; None when there is none."""
-        if chunk.slot != self._incoming_slot:
+    def receive(self, chunk: SnapshotChunk) -> bool:
+        """Take a chunk of another node's snapshot; install it when that was the last. False for
+        a chunk that is not the next: answering those as well would multiply doubled messages."""
+        if chunk.offset == 0 and chunk.slot > self._incoming_slot:
+            self.give_up()
             self._incoming_slot = chunk.slot
-            self._incoming = bytearray()
-        if chunk.offset == len(self._incoming):
-            self._incoming += chunk.data
-        if len(self._incoming) < chunk.total:
-            return len(self._incoming)
-        data, self._incoming = bytes(self._incoming), bytearray()
+        elif (chunk.slot, chunk.offset) != (self._incoming_slot, len(self._incoming)):
+            return False
+        self._incoming += chunk.data
+        if len(self._incoming) >= chunk.total:
+            data = bytes(self._incoming)
+            self.give_up()
+            self._execution.install(chunk.slot, data)
+            self._keep(chunk.slot, data)
+        return True
+
+    def wanted(self) -> tuple[int, int] | None:
+        """Slot and byte offset of the chunk to ask for next; None when nothing is arriving."""
+        return (self._incoming_slot, len(self._incoming)) if self._incoming_slot else None
+
+    def give_up(self) -> None:
+        """Forget what has arrived so far."""
+        self._incoming = bytearray()
         self._incoming_slot = 0
-        self._execution.install(chunk.slot, data)
-        self._keep(chunk.slot, data)
-        return None

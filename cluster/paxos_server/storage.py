@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 import zlib
 
+from .bugs import NONE, Bugs
 from .messages import AnyRecord
 from .ports import Disk
 from .recovery import Remembered, checkpoint, remember
 from .wal import CorruptLog, Wal
 
 SNAPSHOT = "snapshot"
+INDEX = "index"
+LATE_FLUSHES = 16
 _HEADER = struct.Struct("<8sIQ")
 _MAGIC = b"PXSNAP1\n"
 _SLOT = struct.Struct("<Q")
@@ -19,9 +22,12 @@ _SLOT = struct.Struct("<Q")
 class Storage:
     """Opened once in a node's life."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, bugs: Bugs = NONE) -> None:
         self._disk = disk
-        self._wal = Wal(disk)
+        self._bugs = bugs
+        self._wal = Wal(disk, bugs=bugs)
+        self._late: Remembered | None = None  # for bugs compact-early and index-not-atomic only
+        self._late_flushes = 0
 
     @property
     def torn_bytes(self) -> int:
@@ -33,6 +39,8 @@ class Storage:
         slot, snapshot = 0, b""
         if SNAPSHOT in self._disk.names():
             slot, snapshot = _decode(self._disk.read(SNAPSHOT))
+        if self._bugs.active("index-not-atomic") and INDEX in self._disk.names():
+            slot = max(slot, *_SLOT.unpack(self._disk.read(INDEX)))
         return remember(self._wal.open(), slot, snapshot)
 
     def append(self, records: list[AnyRecord]) -> None:
@@ -41,15 +49,40 @@ class Storage:
 
     def flush(self) -> None:
         """Make all records durable. Raises OSError."""
-        self._wal.flush()
+        try:
+            self._wal.flush()
+        except OSError:
+            if not self._bugs.active("fsync-retry"):
+                raise
+            self._wal.flush()  # nothing is pending any more: that looks like success
+        if self._late is not None:
+            self._write_late()
 
     def save(self, memory: Remembered) -> None:
         """Make a snapshot durable, and only then let the log begin anew. Raises OSError."""
+        if self._bugs.active("compact-early"):
+            self._wal.restart(checkpoint(memory))
+            self._late, self._late_flushes = memory, 0
+            return
+        if self._bugs.active("index-not-atomic"):
+            self._disk.replace(INDEX, _SLOT.pack(memory.snapshot_slot))
+            self._late, self._late_flushes = memory, 0
+            return
+        self._replace_snapshot(memory)
+        self._wal.restart(checkpoint(memory))
+
+    def _write_late(self) -> None:
+        """Bugs compact-early, index-not-atomic: the state reaches the disk in its own time."""
+        self._late_flushes += 1
+        if self._late is not None and self._late_flushes >= LATE_FLUSHES:
+            self._replace_snapshot(self._late)
+            self._late = None
+
+    def _replace_snapshot(self, memory: Remembered) -> None:
         slot = _SLOT.pack(memory.snapshot_slot)
         crc = zlib.crc32(memory.snapshot, zlib.crc32(slot))
         header = _HEADER.pack(_MAGIC, crc, memory.snapshot_slot)
         self._disk.replace(SNAPSHOT, header + memory.snapshot)
-        self._wal.restart(checkpoint(memory))
 
 
 def _decode(data: bytes) -> tuple[int, bytes]:

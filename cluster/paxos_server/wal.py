@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from .bugs import NONE, Bugs
 from .messages import AnyRecord, CheckpointRecord, decode_records, encode
 from .ports import Disk
 
@@ -35,8 +36,9 @@ class Wal:
     """Records appended are held here, in user space, until `flush`: what a process has not
     flushed when it is killed is lost, as if the power had failed."""
 
-    def __init__(self, disk: Disk, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, disk: Disk, segment_bytes: int = SEGMENT_BYTES, bugs: Bugs = NONE) -> None:
         self._disk = disk
+        self._bugs = bugs
         self._segment_bytes = segment_bytes
         self._pending: list[AnyRecord] = []
         self._segment = 1
@@ -73,8 +75,12 @@ class Wal:
             self._segment += 1
             self._segment_size = 0
         data = _chunk(self._chunk, payload)
+        try:
+            self._disk.append(_name(self._segment), data)
+        except OSError:
+            self._chunk -= 1
+            raise
         self._segment_size += len(data)
-        self._disk.append(_name(self._segment), data)
 
     def restart(self, checkpoint: list[AnyRecord]) -> None:
         """Begin the log anew with a checkpoint in a segment of its own, and drop all others once
@@ -116,7 +122,8 @@ class Wal:
         while position < len(data):
             payload = _payload(data, position, self._chunk + 1)
             if payload is None:
-                if not last or _later_chunk(data, position, self._chunk + 1):
+                damaged = not last or _later_chunk(data, position, self._chunk + 1)
+                if damaged and not self._bugs.active("corrupt-is-eof"):
                     raise CorruptLog(
                         f"{name} is corrupt at byte {position} (chunk {self._chunk + 1}),"
                         " before records that had been synced"

@@ -26,14 +26,22 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Run this one seed and tell all of it.")] = None,
     first: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
     bug: Annotated[list[str] | None, typer.Option(help="Switch on a bug of the zoo.")] = None,
-    workload: Annotated[str, typer.Option(help="register, append, counter or set.")] = "register",
-    reads: Annotated[str, typer.Option(help="How the server answers reads.")] = "log",
-    nodes: Annotated[int, typer.Option(help="Nodes of the cluster.", min=1, max=9)] = 5,
+    workload: Annotated[
+        str | None, typer.Option(help="register, append, counter or set; else each seed draws.")
+    ] = None,
+    reads: Annotated[
+        str | None, typer.Option(help="How the server answers reads; else each seed draws.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Nodes of the cluster; else each seed draws.", min=1, max=9)
+    ] = None,
     operations: Annotated[int, typer.Option(help="Operations a seed.", min=1)] = 300,
     fault: Annotated[
         list[str] | None, typer.Option(help="Only faults of this family; may be repeated.")
     ] = None,
-    snapshot_every: Annotated[int, typer.Option(help="Slots between snapshots; 0: none.")] = 0,
+    snapshot_every: Annotated[
+        int | None, typer.Option(help="Slots between snapshots, 0: none; else each seed draws.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each processor.", min=0)] = 0,
     stop: Annotated[bool, typer.Option("--stop-on-invalid", help="End at the first.")] = False,
     save: Annotated[
@@ -74,12 +82,12 @@ def simulate(
 
 def _options(
     bugs: tuple[str, ...],
-    workload: str,
-    reads: str,
-    nodes: int,
+    workload: str | None,
+    reads: str | None,
+    nodes: int | None,
     operations: int,
     families: list[str] | None,
-    snapshot_every: int,
+    snapshot_every: int | None,
 ) -> Options:
     from paxtest.cluster.paxos_server.bugs import BUGS
     from paxtest.cluster.paxos_server.config import Reads
@@ -89,8 +97,8 @@ def _options(
 
     for kind, names, known in (
         ("bug", bugs, BUGS),
-        ("workload", (workload,), MODELS),
-        ("kind of reads", (reads,), [str(r) for r in Reads]),
+        ("workload", (workload,) if workload else (), MODELS),
+        ("kind of reads", (reads,) if reads else (), [str(r) for r in Reads]),
         ("fault family", tuple(families or ()), FAMILIES),
     ):
         for name in names:
@@ -99,7 +107,7 @@ def _options(
     return Options(
         bugs=bugs,
         workload=workload,
-        reads=Reads(reads),
+        reads=Reads(reads) if reads else None,
         nodes=nodes,
         operations=operations,
         families=tuple(families) if families else FAMILIES,

@@ -34,7 +34,8 @@ class Setting:
 
 def command(bug: str, seed: int, setting: Setting) -> list[str]:
     """The run's arguments, from `run` on."""
-    words = ["run", "--preset", setting.preset, "--seed", str(seed)]
+    words = ["run", *(["--preset", setting.preset] if setting.preset else [])]
+    words += ["--seed", str(seed)]
     words += ["--time-limit", f"{setting.budget_s:g}", "--cluster", setting.cluster]
     if setting.nemeses:
         words += ["--nemesis", setting.nemeses]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 
 
@@ -15,6 +16,7 @@ class SimulatedDisk:
     def __init__(self) -> None:
         self.files: dict[str, bytearray] = {}
         self._tear_at: float | None = None
+        self._fails = False
 
     def names(self) -> list[str]:
         return sorted(self.files)
@@ -27,6 +29,9 @@ class SimulatedDisk:
             data = data[: int(len(data) * self._tear_at)]
             self.files.setdefault(name, bytearray()).extend(data)
             raise PowerLoss
+        if self._fails:
+            self._fails = False
+            raise OSError(errno.EIO, "the disk failed, and dropped what was written")
         self.files.setdefault(name, bytearray()).extend(data)
 
     def replace(self, name: str, data: bytes) -> None:
@@ -46,12 +51,19 @@ class SimulatedDisk:
         """The next write will be the last: this part of it gets through."""
         self._tear_at = fraction
 
+    def fail(self) -> None:
+        """The next sync will fail, once; what it should have kept is lost."""
+        self._fails = True
+
     def power_on(self) -> None:
         self._tear_at = None
+        self._fails = False
 
     def flip_bit(self, rng: random.Random) -> str:
         """Flip one bit of a file; its name."""
         name = rng.choice(self.names())
         data = self.files[name]
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        # Half of them near the end, where what was acknowledged last is.
+        first = len(data) * 3 // 4 if rng.random() < 0.5 else 0
+        data[rng.randrange(first, len(data))] ^= 1 << rng.randrange(8)
         return name

@@ -8,7 +8,10 @@ from .network import SimulatedNetwork, Weather
 from .node import SimulatedNode
 from .world import World
 
-FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt")
+FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election")
+HOP_S = 0.004
+"""About how long a message, its sync and the answer take in good weather."""
+
 Pairs = set[tuple[str, str]]
 
 
@@ -36,9 +39,12 @@ class Faults:
             "pause": [self._pause],
             "clock": [self._jump, self._drift, self._leader_in_the_past],
             "delay": [self._weather],
-            "disk": [self._slow_disk],
+            "disk": [self._slow_disk, self._failing_disk],
             "corrupt": [self._corrupt],
+            "election": [self._stand, self._duel],
         }
+        self._cuts = "partition" in families
+        self._late = "delay" in families
         self._kinds = [kind for family in families for kind in kinds[family]]
         self._corrupted = False
 
@@ -54,6 +60,7 @@ class Faults:
         for node in self._nodes:
             node.resume()
             node.start()
+            node.disk.power_on()
             node.sync_s = 0.001
             node.clock.set_rate(1.0)
         self._note("heal")
@@ -192,6 +199,65 @@ class Faults:
         node = self._rng.choice(self._nodes)
         node.sync_s = self._rng.choice((0.001, 0.01, 0.05))
         return f"disk of {node.name} syncs in {node.sync_s} s"
+
+    def _failing_disk(self) -> str:
+        """The next sync of some nodes fails; they end, and start again after a while."""
+        victims = self._some()
+        down_s = self._world.around(0.15)
+        for node in victims:
+            node.disk.fail()
+            self._world.after(down_s, self._restart, node)
+        return f"disk of {self._names(victims)} fails once"
+
+    def _stand(self) -> str:
+        node = self._rng.choice(self._nodes)
+        node.stand()
+        return f"{node.name} stands for election"
+
+    def _duel(self) -> str:
+        """For a while leader follows leader: the schedule of the proof's worst case. One leader
+        is cut off when it has proposed and hardly anybody has accepted; the next, elected without
+        it, when its proposal is chosen and hardly anybody knows; the third hears from both."""
+        until_s = self._world.now_s + 0.1 + self._world.around(0.5)
+        if self._late and self._rng.random() < 0.5:
+            self._network.weather = Weather(duplication=0.1, slow=0.3, slow_delay_s=0.01)
+        self._campaign("", self._rng.choice((1.0, 1.0, 2.0)), until_s)
+        return f"duel until {until_s:.4f}"
+
+    def _campaign(self, former: str, pace: float, until_s: float) -> None:
+        """Some node wins an election in which a minority has no part: the former leader most of
+        the time, who alone may know what was chosen last."""
+        if self._stopped:
+            return
+        rng, nodes = self._rng, self._nodes
+        if self._world.now_s >= until_s:
+            self._heal_network()
+            return
+        candidate = rng.choice([node for node in nodes if node.name != former])
+        others = [node.name for node in nodes if node is not candidate]
+        absent = rng.sample(others, rng.randrange((len(nodes) - 1) // 2 + 1))
+        if former and rng.random() < 0.8:
+            absent = [former]
+        self._isolate(absent)
+        candidate.stand()
+        if rng.random() < 0.5:  # elected, but not heard: about one round trip and a sync
+            delay_s, reached = HOP_S * (0.75 + 0.75 * rng.random()), rng.randrange(2)
+        else:  # heard, but not by all: about two
+            delay_s, reached = HOP_S * (1.5 + 1.5 * rng.random()), rng.randrange(len(nodes))
+        near = rng.sample(others, min(reached, len(others)))
+        self._world.after(pace * delay_s, self._strand, candidate.name, near, pace, until_s)
+
+    def _strand(self, leader: str, near: list[str], pace: float, until_s: float) -> None:
+        if self._stopped:
+            return
+        self._isolate([leader, *near])
+        delay_s = pace * HOP_S * (0.5 + self._rng.random())
+        self._world.after(delay_s, self._campaign, leader, pace, until_s)
+
+    def _isolate(self, few: Sequence[str]) -> None:
+        if self._cuts:
+            rest = [node.name for node in self._nodes if node.name not in few]
+            self._network.cut = frozenset(_between(few, rest))
 
     def _corrupt(self) -> str:
         """Flip a bit on one node's disk while it is down; one node in a whole run, so that the

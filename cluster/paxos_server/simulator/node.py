@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -34,11 +35,12 @@ class SimulatedNode:
         self.replica: Replica | None = None
         self.corrupt = False
         self.paused = False
+        self.crashes: list[str] = []
         self.sync_s = 0.001
         self._world = world
         self._network = network
         self._bugs = bugs
-        self._storage = Storage(self.disk)
+        self._storage = Storage(self.disk, self._bugs)
         self._life = 0
         self._syncing = False
         self._requests: dict[int, Reply] = {}
@@ -64,7 +66,7 @@ class SimulatedNode:
         if self.replica is not None or self.corrupt:
             return
         self.disk.power_on()
-        self._storage = Storage(self.disk)
+        self._storage = Storage(self.disk, self._bugs)
         try:
             memory = self._storage.open()
         except CorruptLog:
@@ -76,7 +78,11 @@ class SimulatedNode:
         self._life += 1
         self._syncing = False
         rng = random.Random(self._world.rng.getrandbits(64))
-        self.replica = Replica(self.config, memory, self.clock, rng, self._bugs)
+        try:
+            self.replica = Replica(self.config, memory, self.clock, rng, self._bugs)
+        except Exception as error:
+            self.crashes.append(f"{self.name} cannot start: {type(error).__name__}: {error}")
+            return
         self._world.after(TICK_S * self._world.rng.random(), self._tick, self._life)
 
     def kill(self) -> None:
@@ -95,6 +101,11 @@ class SimulatedNode:
         for call, args in missed:
             if call == self.request:
                 args[1](None)
+
+    def stand(self) -> None:
+        """Its election timer fires."""
+        if self.replica is not None and not self.paused:
+            self._turn(self.replica.stand)
 
     def pause(self) -> None:
         self.paused = self.alive
@@ -117,8 +128,7 @@ class SimulatedNode:
             number = self._next_request
             self._next_request += 1
             self._requests[number] = reply
-            self.replica.request(number, args)
-            self._take()
+            self._turn(self.replica.request, number, args)
 
     def receive(self, source: str, message: AnyMessage) -> None:
         if self.replica is None:
@@ -126,8 +136,7 @@ class SimulatedNode:
         if self.paused:
             self._missed.append((self.receive, (source, message)))
             return
-        self.replica.receive(source, message)
-        self._take()
+        self._turn(self.replica.receive, source, message)
 
     def _tick(self, life: int) -> None:
         if self.replica is None or life != self._life:
@@ -136,8 +145,7 @@ class SimulatedNode:
             self._missed.append((self._tick, (life,)))
             return
         self._world.after(TICK_S, self._tick, life)
-        self.replica.tick()
-        self._take()
+        self._turn(self.replica.tick)
 
     def _synced(self, life: int) -> None:
         if self.replica is None or life != self._life:
@@ -146,14 +154,32 @@ class SimulatedNode:
             self._missed.append((self._synced, (life,)))
             return
         self._syncing = False
+        self._turn(self._make_durable)
+
+    def _make_durable(self) -> None:
+        assert self.replica is not None
         lsn = self._appended
         self._storage.flush()
         self.replica.durable(lsn)
-        self._take()
 
     # --- output ---
 
     _appended = 0
+
+    def _turn(self, call: Callable[..., None], *args: Any) -> None:
+        """Take in an event and do what follows. As with the server, the node ends when its disk
+        fails, for nothing is known of the file any more, and when the code does."""
+        try:
+            call(*args)
+            self._take()
+        except OSError:
+            self.kill()
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.crashes.append(
+                f"{self.name} crashed in {where.name}: {type(error).__name__}: {error}"
+            )
+            self.kill()
 
     def _take(self) -> None:
         assert self.replica is not None

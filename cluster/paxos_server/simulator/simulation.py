@@ -11,34 +11,40 @@ from .clients import Client, Operation, Recorder
 from .faults import FAMILIES, Faults
 from .network import SimulatedNetwork, Weather
 from .node import SimulatedNode
-from .world import World
+from .world import Runaway, World
 
 QUIET_S = 1.0
+NODES = (3, 4, 5, 5, 5)
+WORKLOADS = ("register", "register", "append", "counter", "set")
+READS = (Reads.LOG, Reads.LOG, Reads.READINDEX, Reads.LEASE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a seed does not decide. `families`: faults to choose from."""
+    """What a seed is not to decide: None leaves it to the seed. `families`: faults to choose
+    from; a seed uses some of them. `snapshot_every`: slots, 0 for no snapshots."""
 
     bugs: tuple[str, ...] = ()
-    nodes: int = 5
+    nodes: int | None = None
     clients: int = 10
     operations: int = 300
     keys: int = 3
     think_s: float = 0.05
-    workload: str = "register"
-    reads: Reads = Reads.LOG
+    workload: str | None = None
+    reads: Reads | None = None
     families: tuple[str, ...] = FAMILIES
-    snapshot_every: int = 0
+    snapshot_every: int | None = None
 
 
 @dataclass
 class Result:
     """A run of one seed. `history`: lines of JSON. `divergence`: what the nodes' states disagree
-    about after everything healed and went quiet; empty when nothing."""
+    about after everything healed and went quiet; empty when nothing. `crashes`: nodes that ended
+    by an exception."""
 
     seed: int
     options: Options
+    workload: str
     history: list[bytes]
     faults: list[str]
     ok: int
@@ -57,8 +63,13 @@ class Simulation:
         self.options = options
         self.world = World(seed)
         rng = self.world.rng
+        # Drawn whether they are wanted or not, so that what is pinned changes nothing else.
+        nodes, workload = rng.choice(NODES), rng.choice(WORKLOADS)
+        reads, snapshot_every = rng.choice(READS), rng.choice((0, 10, 40))
+        nodes = nodes if options.nodes is None else options.nodes
+        self.workload = workload if options.workload is None else options.workload
         self.network = SimulatedNetwork(self.world, Weather(), self._deliver)
-        names = tuple(f"n{i + 1}" for i in range(options.nodes))
+        names = tuple(f"n{i + 1}" for i in range(nodes))
         bugs = Bugs(options.bugs)
         # Small batches and windows put more of the protocol between two operations.
         window = rng.choice((1, 2, 8))
@@ -69,7 +80,7 @@ class Simulation:
         config = Config(
             node="",
             nodes=names,
-            reads=options.reads,
+            reads=reads if options.reads is None else options.reads,
             heartbeat_s=election_s / 4,
             election_s=election_s,
             canvass=rng.random() < 0.5,
@@ -80,7 +91,9 @@ class Simulation:
             volatile_s=0.5,
             window=window,
             batch_commands=batch,
-            snapshot_every=options.snapshot_every or rng.choice((0, 10, 40)),
+            snapshot_every=(
+                snapshot_every if options.snapshot_every is None else options.snapshot_every
+            ),
             snapshot_chunk_bytes=rng.choice((50, 4096)),
         )
         self.nodes = [
@@ -115,17 +128,21 @@ class Simulation:
             client = Client(process, options.clients, world, self.nodes, self.recorder)
             self._running += 1
             world.after(world.around(options.think_s), self._next, client)
-        limit_s = world.now_s + 60
-        while self._running and world.now_s < limit_s:
-            world.run(world.now_s + 0.25)
-        self.faults.heal()
-        world.run(world.now_s + QUIET_S)
-        self._final_reads()
-        world.run(world.now_s + QUIET_S)
+        try:
+            limit_s = world.now_s + 60
+            while self._running and world.now_s < limit_s:
+                world.run(world.now_s + 0.25)
+            self.faults.heal()
+            world.run(world.now_s + QUIET_S)
+            self._final_reads()
+            world.run(world.now_s + QUIET_S)
+        except Runaway as error:
+            self.nodes[0].crashes.append(str(error))
         recorder = self.recorder
         return Result(
             self.seed,
             options,
+            self.workload,
             recorder.lines(),
             self.faults.log,
             recorder.ok,
@@ -133,6 +150,7 @@ class Simulation:
             recorder.info,
             self._divergence(),
             world.now_s,
+            [crash for node in self.nodes for crash in node.crashes],
         )
 
     def _deliver(self, source: str, destination: str, message: AnyMessage) -> None:
@@ -151,7 +169,7 @@ class Simulation:
         )
 
     def _operation(self) -> Operation:
-        rng, workload = self.world.rng, self.options.workload
+        rng, workload = self.world.rng, self.workload
         key = f"{workload}{rng.randrange(self.options.keys)}"
         draw = rng.random()
         if draw < 0.45:
@@ -179,7 +197,7 @@ class Simulation:
 
     def _read_all(self, client: Client, number: int) -> None:
         if number < self.options.keys:
-            key = f"{self.options.workload}{number}"
+            key = f"{self.workload}{number}"
             client.invoke(("read", key, None), lambda: self._read_all(client, number + 1))
 
     # --- looking ---

@@ -7,6 +7,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+EVENTS_LIMIT = 400_000
+"""Some ten times what a seed needs."""
+
+
+class Runaway(Exception):
+    """Events breed events faster than time passes."""
+
 
 class World:
     """A queue of events in virtual time. All chance comes from `rng`, so that a seed decides
@@ -30,6 +37,8 @@ class World:
         while events and events[0][0] <= until_s:
             self.now_s, _, call, args = heapq.heappop(events)
             call(*args)
+            if self._counter > EVENTS_LIMIT:
+                raise Runaway(f"more than {EVENTS_LIMIT:,} events by {self.now_s:.3f} s")
         self.now_s = until_s
 
     def around(self, mean_s: float) -> float:
