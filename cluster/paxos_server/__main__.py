@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .bugs import BUGS, Bugs
-from .config import Config, Reads
+from .config import Config, EngineName, Reads
 from .disk import DirectoryInUse
 from .membership import Membership
 from .server import Address, Server, Settings, log
@@ -50,6 +50,8 @@ def _parse(argv: list[str]) -> Settings:
     add("--peer", action="append", type=_peer, default=[], metavar="NODE=HOST:PORT",
         help="where to connect to reach a peer; once for each")  # fmt: skip
     add("--data", required=True, type=Path, metavar="DIR", help="durable state")
+    add("--engine", choices=[str(e) for e in EngineName], help="one log, or one for each key"
+        " (default: multi)")  # fmt: skip
     add("--reads", choices=[str(r) for r in Reads], default="log", help="how reads are answered")
     add("--bug", action="append", default=[], metavar="NAME", help="switch on a bug of the zoo")
     add("--snapshot-every", type=int, default=10_000, metavar="N",
@@ -80,9 +82,15 @@ def _parse(argv: list[str]) -> Settings:
         Membership(nodes, bugs, args.q1, args.q2)
     except ValueError as problem:
         parser.error(f"argument --q1/--q2: {problem}")
+    engine = EngineName(args.engine) if args.engine else bugs.engine() or EngineName.MULTI
+    for bug in bugs.lacking(engine):
+        parser.error(f"argument --bug: {bug!r} is none of --engine {engine}")
+    if engine is EngineName.PERKEY and args.reads != parser.get_default("reads"):
+        parser.error("argument --reads: --engine perkey reads by comparing versions")
     config = Config(
         node=args.node,
         nodes=nodes,
+        engine=engine,
         reads=Reads(args.reads),
         request_timeout_s=args.request_timeout,
         snapshot_every=args.snapshot_every,

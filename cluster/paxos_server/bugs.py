@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .config import Reads
+from .config import EngineName, Reads
+
+_MULTI = (EngineName.MULTI,)
+_BOTH = (EngineName.MULTI, EngineName.PERKEY)
+_PERKEY = (EngineName.PERKEY,)
 
 
 class Bug(NamedTuple):
     """`nemeses`: what should expose it: partition, kill, pause, clock, delay, wipe, corrupt.
     `anomaly`: what a client then sees: stale-read, lost-update, divergence, duplicate,
     aborted-read; `liveness` for the control that must stay clean. `reads`: a bug of one way of
-    reading switches the server to it."""
+    reading switches the server to it. `engines`: those that have it; a bug of the engine perkey
+    alone switches the server to that."""
 
     number: int
     mechanism: str
@@ -24,13 +29,14 @@ class Bug(NamedTuple):
     workload: str
     anomalies: tuple[str, ...]
     reads: Reads | None = None
+    engines: tuple[EngineName, ...] = _MULTI
 
 
 BUGS: dict[str, Bug] = {
     "learn-by-value": Bug(
         1, "a proposer counts equal values that were accepted under different ballots",
         "the article's rule of learning, broken; cf. PaxosStore entry_state.cc",
-        ("partition", "delay"), "register", ("aborted-read", "lost-update"),
+        ("partition", "delay"), "register", ("aborted-read", "lost-update"), None, _BOTH,
     ),
     "accept-promisers-only": Bug(
         2, "accepts go only to the acceptors that promised", "a safe misreading of Paxos",
@@ -96,11 +102,11 @@ BUGS: dict[str, Bug] = {
     ),
     "bad-flex-quorum": Bug(
         17, "phase-1 and phase-2 quorums need not intersect", "Flexible Paxos", ("partition",),
-        "register", ("lost-update",),
+        "register", ("lost-update",), None, _BOTH,
     ),
     "half-majority": Bug(
         18, "half of an even number of nodes is taken for a majority", "classic", ("partition",),
-        "register", ("divergence",),
+        "register", ("divergence",), None, _BOTH,
     ),
     "local-read": Bug(
         19, "any node answers reads from its own state", "etcd serializable reads, ZooKeeper",
@@ -166,10 +172,16 @@ BUGS: dict[str, Bug] = {
     "corrupt-is-eof": Bug(
         37, "a damaged record is taken for the end of the log",
         "Protocol-Aware Recovery (FAST 2018); NATS", ("disk",), "register", ("lost-update",),
+        None, _BOTH,
     ),
     "fsync-retry": Bug(
         38, "a failed fsync is tried again, and then reports success", "rostam #94",
         ("disk",), "register", ("lost-update",),
+    ),
+    "fast-accept-any": Bug(
+        39, "a proposer skips phase 1 though the entry before is not its own",
+        "the rule of PaxosStore, inverted", ("partition",), "register",
+        ("lost-update", "divergence"), None, _PERKEY,
     ),
     "one-ballot-var": Bug(
         40, "the promised ballot is reported as that of the accepted value",
@@ -199,6 +211,15 @@ class Bugs:
     def reads(self) -> Reads | None:
         """The way of reading in which a switched-on bug shows; None for any."""
         return next((BUGS[name].reads for name in sorted(self.names) if BUGS[name].reads), None)
+
+    def engine(self) -> EngineName | None:
+        """The engine that a switched-on bug needs; None when multi will do."""
+        names = sorted(self.names)
+        return next((EngineName.PERKEY for n in names if BUGS[n].engines == _PERKEY), None)
+
+    def lacking(self, engine: EngineName) -> list[str]:
+        """Switched-on bugs that this engine does not have."""
+        return [name for name in sorted(self.names) if engine not in BUGS[name].engines]
 
     def active(self, name: str) -> bool:
         return name in self.names

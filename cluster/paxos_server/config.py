@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class EngineName(StrEnum):
+    """multi: Multi-Paxos, one replicated log with a leader. perkey: a Paxos log for every key,
+    without leader or lease."""
+
+    MULTI = "multi"
+    PERKEY = "perkey"
+
+
 class Reads(StrEnum):
     """How reads are answered.
 
@@ -26,10 +34,12 @@ class Config:
     """Times in seconds. A follower waits `election_s` up to twice that, at random, before it
     canvasses; a lease is shorter than `election_s` by `drift`, which bounds how much faster one
     node's monotonic clock may run than another's. Without `canvass` a node that hears no leader
-    prepares at once: as safe, and less calm."""
+    prepares at once: as safe, and less calm. `backoff_s` bounds the random wait of a proposer of
+    the engine perkey that has lost once; it doubles with each loss, five times at most."""
 
     node: str
     nodes: tuple[str, ...]
+    engine: EngineName = EngineName.MULTI
     reads: Reads = Reads.LOG
     heartbeat_s: float = 0.1
     election_s: float = 0.5
@@ -38,6 +48,7 @@ class Config:
     canvass: bool = True
     resend_s: float = 0.25
     retry_s: float = 0.4
+    backoff_s: float = 0.02
     request_timeout_s: float = 1.0
     window: int = 8
     batch_commands: int = 256

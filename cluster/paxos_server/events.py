@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from .messages import AnyMessage, AnyRecord
-from .recovery import Remembered
+from .messages import Message, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Receive:
     """A message arrived."""
 
     source: str
-    message: AnyMessage
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ Event = Receive | Tick | Durable | Request
 class Output:
     """What an event led to. Records go to the log in this order; when `sync` is set, they must be
     made durable and `Durable(lsn)` be reported. Messages and replies may leave at once. `save`: a
-    snapshot to be stored, with the memory that goes on from it, after the records."""
+    memory to be stored after the records, as the engine's storage takes it, so that the log can
+    begin anew; None when there is none."""
 
-    records: list[AnyRecord] = field(default_factory=list)
-    messages: list[tuple[str, AnyMessage]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    messages: list[tuple[str, Message]] = field(default_factory=list)
     replies: list[tuple[int, bytes]] = field(default_factory=list)
     sync: bool = False
     lsn: int = 0
-    save: Remembered | None = None
+    save: Any = None

@@ -17,11 +17,11 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
-from .messages import AnyMessage, decode_messages, encode
+from .messages import Message, decode_messages, encode
 
 _LENGTH = struct.Struct("<I")
 FRAME_LIMIT = 64 * 1024 * 1024
@@ -32,7 +32,8 @@ DIAL_TIMEOUT_S = 0.25
 REDIAL_S = 0.1
 BUFFER_BYTES = 4 * 1024 * 1024
 
-Deliver = Callable[[str, list[AnyMessage]], None]
+Deliver = Callable[[str, list[Any]], None]
+Decode = Callable[[bytes], list[Any]]
 
 
 class _Outgoing(asyncio.Protocol):
@@ -65,11 +66,11 @@ class _Link:
         self._own = own
         self._host = host
         self._port = port
-        self._queue: deque[AnyMessage] = deque(maxlen=QUEUE_LIMIT)
+        self._queue: deque[Message] = deque(maxlen=QUEUE_LIMIT)
         self._protocol: _Outgoing | None = None
         self._transport: asyncio.WriteTransport | None = None
 
-    def send(self, message: AnyMessage) -> None:
+    def send(self, message: Message) -> None:
         self._queue.append(message)
 
     def flush(self) -> None:
@@ -123,8 +124,13 @@ class _Incoming(asyncio.Protocol):
     """The receiving end of one connection."""
 
     def __init__(
-        self, peers: frozenset[str], deliver: Deliver, connections: set[_Incoming]
+        self,
+        peers: frozenset[str],
+        deliver: Deliver,
+        connections: set[_Incoming],
+        decode: Decode,
     ) -> None:
+        self._decode = decode
         self._peers = peers
         self._deliver = deliver
         self._connections = connections
@@ -172,14 +178,21 @@ class _Incoming(asyncio.Protocol):
                 raise msgspec.ValidationError(f"unknown node {name!r}")
             self._source = name
         else:
-            self._deliver(self._source, decode_messages(payload))
+            self._deliver(self._source, self._decode(payload))
 
 
 class PeerNetwork:
     """The Network port. `peers`: node -> (host, port). `deliver(source, messages)` takes what
-    arrives."""
+    arrives; `decode` reads a frame of messages."""
 
-    def __init__(self, node: str, peers: dict[str, tuple[str, int]], deliver: Deliver) -> None:
+    def __init__(
+        self,
+        node: str,
+        peers: dict[str, tuple[str, int]],
+        deliver: Deliver,
+        decode: Decode = decode_messages,
+    ) -> None:
+        self._decode = decode
         self._links = {peer: _Link(node, *address) for peer, address in peers.items()}
         self._deliver = deliver
         self._connections: set[_Incoming] = set()
@@ -190,12 +203,12 @@ class PeerNetwork:
         """Listen and dial. Raises OSError when the port is taken."""
         peers = frozenset(self._links)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Incoming(peers, self._deliver, self._connections), host, port,
+            lambda: _Incoming(peers, self._deliver, self._connections, self._decode), host, port,
             reuse_address=True,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
 
-    def send(self, destination: str, message: AnyMessage) -> None:
+    def send(self, destination: str, message: Message) -> None:
         link = self._links.get(destination)
         if link is not None:
             link.send(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from .events import Output
-from .messages import AnyMessage, AnyRecord
+from .messages import Message, Record
 
 
 class Outbox:
@@ -14,27 +14,27 @@ class Outbox:
     aside in `to_self`, for the replica to handle before it gives its output."""
 
     def __init__(self, node: str) -> None:
-        self.to_self: deque[AnyMessage] = deque()
+        self.to_self: deque[Message] = deque()
         self._node = node
         self._out = Output()
         self._lsn = 0
         self._durable = 0
-        self._awaiting_sync: deque[tuple[int, str, AnyMessage]] = deque()
+        self._awaiting_sync: deque[tuple[int, str, Message]] = deque()
 
-    def persist(self, record: AnyRecord, sync: bool = False) -> None:
+    def persist(self, record: Record, sync: bool = False) -> None:
         """Write a record to the log; `sync`: soon, as something waits for it to be durable."""
         self._out.records.append(record)
         self._lsn += 1
         if sync:
             self._out.sync = True
 
-    def send(self, destination: str, message: AnyMessage) -> None:
+    def send(self, destination: str, message: Message) -> None:
         if destination == self._node:
             self.to_self.append(message)
         else:
             self._out.messages.append((destination, message))
 
-    def send_when_durable(self, destination: str, message: AnyMessage) -> None:
+    def send_when_durable(self, destination: str, message: Message) -> None:
         """Send when all records persisted so far are durable."""
         self._awaiting_sync.append((self._lsn, destination, message))
 

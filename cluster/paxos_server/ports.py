@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from .messages import AnyMessage
+from .messages import Message
 
 
 class Clock(Protocol):
@@ -22,7 +22,7 @@ class Clock(Protocol):
 class Network(Protocol):
     """Sends without promise: a message may be lost, late, doubled, out of order."""
 
-    def send(self, destination: str, message: AnyMessage) -> None: ...
+    def send(self, destination: str, message: Message) -> None: ...
 
 
 class Disk(Protocol):

@@ -14,6 +14,7 @@ from .messages import (
     ChosenRecord,
     LearnRecord,
     PromiseRecord,
+    Record,
 )
 
 
@@ -67,7 +68,7 @@ def _choose(memory: Remembered, learnt: dict[int, bytes], upto: int) -> None:
         memory.chosen_upto = slot
 
 
-def checkpoint(memory: Remembered) -> list[AnyRecord]:
+def checkpoint(memory: Remembered) -> list[Record]:
     """The records from which, with the snapshot, `remember` makes this memory again."""
     return [
         CheckpointRecord(memory.snapshot_slot),

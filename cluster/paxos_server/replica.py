@@ -25,7 +25,6 @@ from .execution import Execution
 from .messages import (
     Accept,
     Accepted,
-    AnyMessage,
     AskReadIndex,
     Canvass,
     CatchUp,
@@ -35,6 +34,7 @@ from .messages import (
     Forward,
     Heartbeat,
     HeartbeatAck,
+    Message,
     Nack,
     Prepare,
     Promise,
@@ -49,6 +49,7 @@ from .reading import Reading
 from .recovery import Remembered
 from .replication import Replication
 from .requests import Requests
+from .resp import NIL, array, bulk, integer
 from .roles import Roles
 from .snapshots import Snapshots
 from .statemachine import COMMANDS
@@ -160,7 +161,7 @@ class Replica:
             by_read_index = reads and self.config.reads is Reads.READINDEX
             self.requests.admit(number, args, by_read_index)
 
-    def receive(self, source: str, message: AnyMessage) -> None:
+    def receive(self, source: str, message: Message) -> None:
         self._roles.moment.advance()
         self._handle(source, message)
 
@@ -196,9 +197,56 @@ class Replica:
         self._roles.moment.advance()
         self.elections.prepare()
 
+    # --- what it looks like from outside ---
+
+    @property
+    def leading(self) -> bool:
+        return self.proposer.phase is Phase.LEADING
+
+    @property
+    def leader_node(self) -> str | None:
+        """The leader that this node knows."""
+        return self.leader.node if self.leader else None
+
+    @property
+    def role(self) -> str:
+        return self.proposer.phase
+
+    def recovered(self) -> str:
+        """What the node came back with, for its log."""
+        return f"{self.applied} slots recovered"
+
+    def facts(self) -> list[tuple[str, str | int]]:
+        """Names and values that describe the node."""
+        return [
+            ("engine", "multi"),
+            ("role", str(self.proposer.phase)),
+            ("leader", self.leader_node or ""),
+            ("ballot", str(self.acceptor.promised)),
+            ("chosen_upto", self.learner.chosen_upto),
+            ("applied", self.applied),
+            ("reads", str(self.config.reads)),
+            ("waiting", len(self.gateway.waiting)),
+            ("keys", len(self.state.data)),
+        ]
+
+    def dump(self) -> bytes:
+        """[slot, ballot or nil if chosen, value] for the last 1,000 slots."""
+        rows = []
+        first = max(self.learner.compacted, self.learner.chosen_upto - 1000) + 1
+        for slot in range(first, self.learner.chosen_upto + 1):
+            rows.append(array([integer(slot), NIL, bulk(self.learner.log[slot])]))
+        for slot, (ballot, value) in sorted(self.acceptor.accepted.items()):
+            rows.append(array([integer(slot), bulk(str(ballot).encode()), bulk(value)]))
+        return array(rows)
+
+    def agreements(self) -> dict[str, bytes]:
+        """Nodes that have applied the same slots must be in the same state."""
+        return {f"the state after slot {self.applied}": self.state.snapshot()}
+
     # --- between input and output ---
 
-    def _handle(self, source: str, message: AnyMessage) -> None:
+    def _handle(self, source: str, message: Message) -> None:
         self._handlers[type(message)](source, message)
 
     def _deliver_to_self(self) -> None:

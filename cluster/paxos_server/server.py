@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import engine
 from .bugs import Bugs
 from .config import Config
 from .disk import LocalDisk
 from .events import Output
 from .front import Cell, Connection
-from .messages import AnyMessage, BootRecord
+from .messages import BootRecord, Message
 from .network import PeerNetwork
 from .ports import SystemClock
-from .proposer import Phase
-from .replica import Replica
 from .resp import NIL, array, bulk, error, integer, map_
-from .storage import Storage
 
 TICK_S = 0.02
 
@@ -47,7 +45,8 @@ class Server:
         """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OSError."""
         self._settings = settings
         self._disk = LocalDisk(settings.data)
-        self._storage = Storage(self._disk, settings.bugs)
+        config = engine.settled(settings.config, settings.bugs)
+        self._storage = engine.store(config, self._disk, settings.bugs)
         memory = self._storage.open()
         if self._storage.torn_bytes:
             log(f"cut a torn tail of {self._storage.torn_bytes} bytes off the log")
@@ -55,13 +54,15 @@ class Server:
         self._storage.append([BootRecord(memory.incarnation)])
         self._storage.flush()
         self._clock = SystemClock()
-        self.replica = Replica(settings.config, memory, self._clock, random.Random(), settings.bugs)
-        self._network = PeerNetwork(settings.config.node, settings.peers, self._receive)
+        self.replica = engine.engine(config, memory, self._clock, random.Random(), settings.bugs)
+        self._network = PeerNetwork(
+            config.node, settings.peers, self._receive, engine.decoder(config)
+        )
         self._connections: set[Connection] = set()
         self._cells: dict[int, Cell] = {}
         self._next_request = 1
         self._turn_due = False
-        self._role = Phase.IDLE
+        self._role = self.replica.role
         self._failed: asyncio.Future[str] | None = None
 
     async def run(self, stop: asyncio.Event) -> str | None:
@@ -77,7 +78,7 @@ class Server:
         log(
             f"node {self.replica.node} incarnation {self.replica.incarnation} serves clients on"
             f" {_text(self._settings.listen)}, peers on {_text(self._settings.peer_listen)};"
-            f" {self.replica.applied} slots recovered"
+            f" {self.replica.recovered()}"
         )
         self._tick()
         stopped = asyncio.create_task(stop.wait())
@@ -101,7 +102,7 @@ class Server:
         self.replica.tick()
         self._schedule()
 
-    def _receive(self, source: str, messages: list[AnyMessage]) -> None:
+    def _receive(self, source: str, messages: list[Message]) -> None:
         receive = self.replica.receive
         for message in messages:
             receive(source, message)
@@ -138,9 +139,9 @@ class Server:
                 return
             replica.durable(out.lsn)
             out = replica.take()
-        if replica.proposer.phase is not self._role:
-            self._role = replica.proposer.phase
-            log(f"now {self._role} with ballot {replica.proposer.ballot}")
+        if replica.role != self._role:
+            self._role = replica.role
+            log(f"now {self._role}: {dict(replica.facts())}")
 
     def _emit(self, out: Output) -> None:
         if out.messages:
@@ -166,22 +167,14 @@ class Server:
         return [
             ("node", replica.node),
             ("incarnation", replica.incarnation),
-            ("engine", "multi"),
-            ("role", str(replica.proposer.phase)),
-            ("leader", replica.leader.node if replica.leader else ""),
-            ("ballot", str(replica.acceptor.promised)),
-            ("chosen_upto", replica.learner.chosen_upto),
-            ("applied", replica.applied),
-            ("reads", str(replica.config.reads)),
+            *replica.facts(),
             ("bugs", ",".join(sorted(replica.bugs.names))),
             ("clients", len(self._connections)),
-            ("waiting", len(replica.gateway.waiting)),
-            ("keys", len(replica.state.data)),
         ]
 
     def paxos(self, args: list[bytes], resp3: bool) -> bytes:
         """PAXOS STATUS: a map. LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
-        ns. DUMP: [slot, ballot or nil if chosen, value] for the last 1,000 slots."""
+        ns. DUMP: what the engine holds (`dump`)."""
         what = args[1].upper() if len(args) > 1 else b""
         replica = self.replica
         if what == b"STATUS":
@@ -193,24 +186,13 @@ class Server:
                 resp3,
             )
         if what == b"LEADER":
-            leading = replica.proposer.phase is Phase.LEADING
-            leader = replica.leader
-            return array([bulk(leader.node.encode()) if leader else NIL, integer(int(leading))])
+            leader = replica.leader_node
+            return array([bulk(leader.encode()) if leader else NIL, integer(int(replica.leading))])
         if what == b"CLOCK":
             return integer(time.time_ns())
         if what == b"DUMP":
-            return self._dump()
+            return replica.dump()
         return error("ERR PAXOS STATUS | LEADER | CLOCK | DUMP")
-
-    def _dump(self) -> bytes:
-        replica = self.replica
-        rows = []
-        first = max(replica.learner.compacted, replica.learner.chosen_upto - 1000) + 1
-        for slot in range(first, replica.learner.chosen_upto + 1):
-            rows.append(array([integer(slot), NIL, bulk(replica.learner.log[slot])]))
-        for slot, (ballot, value) in sorted(replica.acceptor.accepted.items()):
-            rows.append(array([integer(slot), bulk(str(ballot).encode()), bulk(value)]))
-        return array(rows)
 
 
 def log(text: str) -> None:

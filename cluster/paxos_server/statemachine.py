@@ -93,12 +93,12 @@ class StateMachine:
                 (origin, s.incarnation, s.ack, sorted(s.replies.items()))
                 for origin, s in sorted(self.sessions.items())
             ]
-        return _encode_state(([_freeze(key, value) for key, value in data], sessions))
+        return _encode_state(([(key, *freeze(value)) for key, value in data], sessions))
 
     def restore(self, snapshot: bytes) -> None:
         """The inverse of `snapshot`. Raises msgspec.DecodeError for other bytes."""
         data, sessions = _decode_state(snapshot)
-        self.data = {key: _thaw(kind, items) for key, kind, items in data}
+        self.data = {key: thaw(kind, items) for key, kind, items in data}
         self.sessions = {
             origin: Session(incarnation, ack, dict(replies))
             for origin, incarnation, ack, replies in sessions
@@ -139,15 +139,17 @@ _encode_state = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(_State).decode
 
 
-def _freeze(key: bytes, value: Value) -> _Entry:
+def freeze(value: Value) -> tuple[str, list[bytes]]:
+    """Kind and items of a value, equal iff the values are."""
     if isinstance(value, bytes):
-        return key, "s", [value]
+        return "s", [value]
     if isinstance(value, deque):
-        return key, "l", list(value)
-    return key, "z", sorted(value)
+        return "l", list(value)
+    return "z", sorted(value)
 
 
-def _thaw(kind: str, items: list[bytes]) -> Value:
+def thaw(kind: str, items: list[bytes]) -> Value:
+    """The inverse of `freeze`."""
     if kind == "s":
         return items[0]
     return deque(items) if kind == "l" else set(items)

@@ -6,7 +6,7 @@ import struct
 import zlib
 
 from .bugs import NONE, Bugs
-from .messages import AnyRecord
+from .messages import Record
 from .ports import Disk
 from .recovery import Remembered, checkpoint, remember
 from .wal import CorruptLog, Wal
@@ -43,7 +43,7 @@ class Storage:
             slot = max(slot, *_SLOT.unpack(self._disk.read(INDEX)))
         return remember(self._wal.open(), slot, snapshot)
 
-    def append(self, records: list[AnyRecord]) -> None:
+    def append(self, records: list[Record]) -> None:
         """Keep records in memory until `flush`."""
         self._wal.append(records)
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 from .bugs import NONE, Bugs
-from .messages import AnyRecord, CheckpointRecord, decode_records, encode
+from .messages import CheckpointRecord, Record, decode_records, encode
 from .ports import Disk
 
 _HEADER = struct.Struct("<4sQII")
@@ -36,19 +38,26 @@ class Wal:
     """Records appended are held here, in user space, until `flush`: what a process has not
     flushed when it is killed is lost, as if the power had failed."""
 
-    def __init__(self, disk: Disk, segment_bytes: int = SEGMENT_BYTES, bugs: Bugs = NONE) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        segment_bytes: int = SEGMENT_BYTES,
+        bugs: Bugs = NONE,
+        decode: Callable[[bytes], list[Any]] = decode_records,
+    ) -> None:
         self._disk = disk
         self._bugs = bugs
+        self._decode = decode
         self._segment_bytes = segment_bytes
-        self._pending: list[AnyRecord] = []
+        self._pending: list[Record] = []
         self._segment = 1
         self._segment_size = 0
         self._chunk = 0
         self.torn_bytes = 0
 
-    def open(self) -> list[AnyRecord]:
+    def open(self) -> list[Any]:
         """All durable records, oldest first; cuts off a torn tail. Raises CorruptLog."""
-        records: list[AnyRecord] = []
+        records: list[Any] = []
         names = self._since_checkpoint()
         for name in names:
             data = self._disk.read(name)
@@ -60,7 +69,7 @@ class Wal:
             self._segment_size = end
         return records
 
-    def append(self, records: list[AnyRecord]) -> None:
+    def append(self, records: list[Record]) -> None:
         """Keep records for the next flush."""
         self._pending += records
 
@@ -82,7 +91,7 @@ class Wal:
             raise
         self._segment_size += len(data)
 
-    def restart(self, checkpoint: list[AnyRecord]) -> None:
+    def restart(self, checkpoint: list[Record]) -> None:
         """Begin the log anew with a checkpoint in a segment of its own, and drop all others once
         it is durable. Raises OSError."""
         self.flush()
@@ -102,7 +111,7 @@ class Wal:
             data = self._disk.read(names[i])
             payload = _payload(data, 0, None)
             if payload is not None:
-                first = decode_records(payload)[0]
+                first = self._decode(payload)[0]
                 if isinstance(first, CheckpointRecord):
                     self._chunk = int(_HEADER.unpack_from(data, 0)[1]) - 1
                     for name in names[:i]:
@@ -116,7 +125,7 @@ class Wal:
             self._disk.truncate(name, end)
             self._disk.append(name, footer)
 
-    def _read_segment(self, name: str, data: bytes, records: list[AnyRecord], last: bool) -> int:
+    def _read_segment(self, name: str, data: bytes, records: list[Any], last: bool) -> int:
         """Parse chunks; where a torn tail begins, or the end of the data."""
         position = 0
         while position < len(data):
@@ -129,7 +138,7 @@ class Wal:
                         " before records that had been synced"
                     )
                 return position
-            records += decode_records(payload)
+            records += self._decode(payload)
             self._chunk += 1
             end = position + _HEADER.size + len(payload)
             position = end + _FOOTER.size

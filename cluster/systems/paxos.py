@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import paxtest.cluster.paxos_server as server_package
 from paxtest._version import __version__
-from paxtest.cluster.paxos_server.bugs import BUGS
+from paxtest.cluster.paxos_server.bugs import BUGS, Bugs
+from paxtest.cluster.paxos_server.config import EngineName
 from paxtest.cluster.protocol import Cluster
 from paxtest.cluster.systems.redis_client import RedisClient, connection
 from paxtest.errors import NodeNotReady, PlanError, RemoteError
@@ -24,12 +25,12 @@ FAKETIME_LIBRARIES = (
     "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
     "/opt/paxtest/libfaketime.so.1; do [ -e $f ] && echo $f && exit; done; true"
 )
-OPTIONS = ("bugs", "reads", "snapshot_every", "data", "arguments")
+OPTIONS = ("bugs", "engine", "reads", "snapshot_every", "data", "arguments")
 
 
 class PaxosSystem:
-    """Options: `bugs` (names for --bug), `reads` (log, ...), `snapshot_every`,
-    `data` (what the workload stores: register, append, set, counter, queue), `arguments`
+    """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
+    `snapshot_every`, `data` (what the workload stores: register, append, set, counter, queue), `arguments`
     (further words for the server's command line).
     """
 
@@ -49,8 +50,28 @@ class PaxosSystem:
         for bug in self.bugs:
             if bug not in BUGS:
                 raise PlanError(f"unknown bug {bug!r}", f"known: {', '.join(sorted(BUGS))}")
+        self.engine = self._engine()
         self._faketime: dict[str, str] = {}
         self._python = sys.executable if cluster.name == "local" else "python3"
+
+    def _engine(self) -> EngineName:
+        """The engine asked for, or that of the bugs. Raises PlanError."""
+        active, named = Bugs(self.bugs), self.options.get("engine")
+        known = ", ".join(EngineName)
+        if named is not None and named not in list(EngineName):
+            raise PlanError(f"system.options.engine: unknown engine {named!r}", f"known: {known}")
+        engine = EngineName(named) if named else active.engine() or EngineName.MULTI
+        for bug in active.lacking(engine):
+            has = ", ".join(BUGS[bug].engines)
+            raise PlanError(
+                f"the engine {engine} has no bug {bug!r}", f"engines that have it: {has}"
+            )
+        if engine is EngineName.PERKEY and self.options.get("reads"):
+            raise PlanError(
+                f"system.options.reads: {self.options['reads']!r} is nothing for the engine perkey",
+                "it reads by comparing versions; leave system.options.reads out",
+            )
+        return engine
 
     def _host(self, node: str) -> str:
         # Asked for anew each time: addresses are given out when the cluster comes up.
@@ -82,6 +103,7 @@ class PaxosSystem:
             if peer != node:
                 host, port = self.cluster.peer_address(node, peer, PEER_PORT)
                 words += ["--peer", f"{peer}={host}:{port}"]
+        words += ["--engine", self.engine]
         if self.options.get("reads"):
             words += ["--reads", str(self.options["reads"])]
         if self.options.get("snapshot_every"):
@@ -133,10 +155,11 @@ class PaxosSystem:
         return await daemon.state(self.cluster.remote(node), self._pidfile(node))
 
     async def is_ready(self, node: str) -> bool:
-        """A node serves when it knows a leader. A server that died at once raises NodeNotReady."""
+        """A node serves when it knows a leader; with the engine perkey, which has none, at once. A
+        server that died at once raises NodeNotReady."""
         answer = await self._ask(node, "PAXOS", "LEADER")
         if answer is not None:
-            return bool(answer[0])
+            return bool(answer[0]) or self.engine is EngineName.PERKEY
         pid, _ = await self.process_state(node)
         if pid is None:
             log = await self._log_tail(node)
@@ -194,8 +217,10 @@ class PaxosSystem:
         return RedisClient(CLIENT_PORT, data=str(self.options.get("data") or "register"))
 
     def describe(self) -> dict[str, Any]:
+        perkey = self.engine is EngineName.PERKEY
         return {
             "version": __version__,
             "bugs": self.bugs,
-            "reads": self.options.get("reads", "log"),
+            "engine": str(self.engine),
+            "reads": "versions" if perkey else self.options.get("reads", "log"),
         }

@@ -26,6 +26,7 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Run this one seed and tell all of it.")] = None,
     first: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
     bug: Annotated[list[str] | None, typer.Option(help="Switch on a bug of the zoo.")] = None,
+    engine: Annotated[str, typer.Option(help="multi or perkey.")] = "multi",
     workload: Annotated[
         str | None, typer.Option(help="register, append, counter or set; else each seed draws.")
     ] = None,
@@ -55,7 +56,9 @@ def simulate(
     """
     from paxtest.simulated import judgements
 
-    options = _options(tuple(bug or ()), workload, reads, nodes, operations, fault, snapshot_every)
+    options = _options(
+        tuple(bug or ()), engine, workload, reads, nodes, operations, fault, snapshot_every
+    )
     if seed is not None:
         raise typer.Exit(_tell_one(seed, options, save))
     started = last = time.monotonic()
@@ -82,6 +85,7 @@ def simulate(
 
 def _options(
     bugs: tuple[str, ...],
+    engine: str,
     workload: str | None,
     reads: str | None,
     nodes: int | None,
@@ -89,14 +93,15 @@ def _options(
     families: list[str] | None,
     snapshot_every: int | None,
 ) -> Options:
-    from paxtest.cluster.paxos_server.bugs import BUGS
-    from paxtest.cluster.paxos_server.config import Reads
+    from paxtest.cluster.paxos_server.bugs import BUGS, Bugs
+    from paxtest.cluster.paxos_server.config import EngineName, Reads
     from paxtest.cluster.paxos_server.simulator.faults import FAMILIES
     from paxtest.cluster.paxos_server.simulator.simulation import Options
     from paxtest.simulated import MODELS
 
     for kind, names, known in (
         ("bug", bugs, BUGS),
+        ("engine", (engine,), [str(e) for e in EngineName]),
         ("workload", (workload,) if workload else (), MODELS),
         ("kind of reads", (reads,) if reads else (), [str(r) for r in Reads]),
         ("fault family", tuple(families or ()), FAMILIES),
@@ -104,8 +109,21 @@ def _options(
         for name in names:
             if name not in known:
                 raise UsageError(f"unknown {kind} {name!r}", f"known: {', '.join(sorted(known))}")
+    active = Bugs(bugs)
+    chosen = active.engine() or EngineName(engine)
+    for name in active.lacking(chosen):
+        raise UsageError(
+            f"the engine {chosen} has no bug {name!r}",
+            f"it is one of {', '.join(BUGS[name].engines)}",
+        )
+    if reads and chosen is EngineName.PERKEY:
+        raise UsageError(
+            f"the engine perkey does not know reads {reads!r}",
+            "it reads by comparing versions; leave --reads out",
+        )
     return Options(
         bugs=bugs,
+        engine=EngineName(engine),
         workload=workload,
         reads=Reads(reads) if reads else None,
         nodes=nodes,
@@ -121,7 +139,7 @@ def replay_command(seed: int, options: Options) -> str:
 
     plain = Options()
     words = ["paxtest", "simulate", "--seed", str(seed)]
-    for name in ("workload", "reads", "nodes", "operations", "snapshot_every"):
+    for name in ("engine", "workload", "reads", "nodes", "operations", "snapshot_every"):
         value = getattr(options, name)
         if value != getattr(plain, name):
             words += ["--" + name.replace("_", "-"), str(value)]

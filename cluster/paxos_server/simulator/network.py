@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..messages import AnyMessage
+from ..messages import Message
 from .world import World
 
 
@@ -24,14 +24,14 @@ class SimulatedNetwork:
     """The Network port of all nodes at once. `cut` holds (source, destination) pairs."""
 
     def __init__(
-        self, world: World, weather: Weather, deliver: Callable[[str, str, AnyMessage], None]
+        self, world: World, weather: Weather, deliver: Callable[[str, str, Message], None]
     ) -> None:
         self._world = world
         self._deliver = deliver
         self.weather = weather
         self.cut: frozenset[tuple[str, str]] = frozenset()
 
-    def send(self, source: str, destination: str, message: AnyMessage) -> None:
+    def send(self, source: str, destination: str, message: Message) -> None:
         weather, random = self.weather, self._world.rng.random
         if weather.loss and random() < weather.loss:
             return
@@ -42,6 +42,6 @@ class SimulatedNetwork:
                 delay_s += 2 * weather.slow_delay_s * random()
             self._world.after(delay_s, self._arrive, source, destination, message)
 
-    def _arrive(self, source: str, destination: str, message: AnyMessage) -> None:
+    def _arrive(self, source: str, destination: str, message: Message) -> None:
         if (source, destination) not in self.cut:
             self._deliver(source, destination, message)

@@ -8,12 +8,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from .. import engine
 from ..bugs import Bugs
 from ..config import Config
-from ..messages import AnyMessage, BootRecord
-from ..proposer import Phase
-from ..replica import Replica
-from ..storage import Storage
+from ..engine import Engine
+from ..messages import BootRecord, Message
 from ..wal import CorruptLog
 from .disk import PowerLoss, SimulatedDisk
 from .network import SimulatedNetwork
@@ -32,7 +31,7 @@ class SimulatedNode:
         self.config = config
         self.clock = SimulatedClock(world)
         self.disk = SimulatedDisk()
-        self.replica: Replica | None = None
+        self.replica: Engine | None = None
         self.corrupt = False
         self.paused = False
         self.crashes: list[str] = []
@@ -40,7 +39,7 @@ class SimulatedNode:
         self._world = world
         self._network = network
         self._bugs = bugs
-        self._storage = Storage(self.disk, self._bugs)
+        self._storage = engine.store(config, self.disk, bugs)
         self._life = 0
         self._syncing = False
         self._requests: dict[int, Reply] = {}
@@ -57,7 +56,7 @@ class SimulatedNode:
 
     @property
     def leading(self) -> bool:
-        return self.replica is not None and self.replica.proposer.phase is Phase.LEADING
+        return self.replica is not None and self.replica.leading
 
     # --- life and death ---
 
@@ -66,7 +65,7 @@ class SimulatedNode:
         if self.replica is not None or self.corrupt:
             return
         self.disk.power_on()
-        self._storage = Storage(self.disk, self._bugs)
+        self._storage = engine.store(self.config, self.disk, self._bugs)
         try:
             memory = self._storage.open()
         except CorruptLog:
@@ -79,7 +78,7 @@ class SimulatedNode:
         self._syncing = False
         rng = random.Random(self._world.rng.getrandbits(64))
         try:
-            self.replica = Replica(self.config, memory, self.clock, rng, self._bugs)
+            self.replica = engine.engine(self.config, memory, self.clock, rng, self._bugs)
         except Exception as error:
             self.crashes.append(f"{self.name} cannot start: {type(error).__name__}: {error}")
             return
@@ -130,7 +129,7 @@ class SimulatedNode:
             self._requests[number] = reply
             self._turn(self.replica.request, number, args)
 
-    def receive(self, source: str, message: AnyMessage) -> None:
+    def receive(self, source: str, message: Message) -> None:
         if self.replica is None:
             return
         if self.paused:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..bugs import Bugs
-from ..config import Config, Reads
-from ..messages import AnyMessage
+from ..config import Config, EngineName, Reads
+from ..engine import settled
+from ..messages import Message
 from .clients import Client, Operation, Recorder
 from .faults import FAMILIES, Faults
 from .network import SimulatedNetwork, Weather
@@ -25,6 +26,7 @@ class Options:
     from; a seed uses some of them. `snapshot_every`: slots, 0 for no snapshots."""
 
     bugs: tuple[str, ...] = ()
+    engine: EngineName = EngineName.MULTI
     nodes: int | None = None
     clients: int = 10
     operations: int = 300
@@ -80,6 +82,7 @@ class Simulation:
         config = Config(
             node="",
             nodes=names,
+            engine=options.engine,
             reads=reads if options.reads is None else options.reads,
             heartbeat_s=election_s / 4,
             election_s=election_s,
@@ -87,6 +90,7 @@ class Simulation:
             step_down_s=2 * election_s,
             resend_s=0.06,
             retry_s=0.1,
+            backoff_s=0.01,
             request_timeout_s=0.4,
             volatile_s=0.5,
             window=window,
@@ -96,6 +100,7 @@ class Simulation:
             ),
             snapshot_chunk_bytes=rng.choice((50, 4096)),
         )
+        config = settled(config, bugs)
         self.nodes = [
             SimulatedNode(
                 replace(config, node=name),
@@ -153,7 +158,7 @@ class Simulation:
             [crash for node in self.nodes for crash in node.crashes],
         )
 
-    def _deliver(self, source: str, destination: str, message: AnyMessage) -> None:
+    def _deliver(self, source: str, destination: str, message: Message) -> None:
         self._by_name[destination].receive(source, message)
 
     # --- load ---
@@ -203,15 +208,14 @@ class Simulation:
     # --- looking ---
 
     def _divergence(self) -> str:
-        """Nodes that have applied the same slots must be in the same state."""
-        states: dict[int, tuple[str, bytes]] = {}
+        """Nodes that name the same thing must have the same."""
+        known: dict[str, tuple[str, bytes]] = {}
         for node in self.nodes:
-            replica = node.replica
-            if replica is None:
-                continue
-            known = states.setdefault(replica.applied, (node.name, replica.state.snapshot()))
-            if known[1] != replica.state.snapshot():
-                return f"{known[0]} and {node.name} differ after slot {replica.applied}"
+            agreements = {} if node.replica is None else node.replica.agreements()
+            for name, state in agreements.items():
+                first, expected = known.setdefault(name, (node.name, state))
+                if state != expected:
+                    return f"{first} and {node.name} differ in {name}"
         return ""
 
 
