@@ -30,8 +30,8 @@ OPTIONS = ("bugs", "engine", "reads", "snapshot_every", "data", "arguments")
 
 class PaxosSystem:
     """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
-    `snapshot_every`, `data` (what the workload stores: register, append, set, counter, queue), `arguments`
-    (further words for the server's command line).
+    `snapshot_every`, `data` (what the workload stores: register, append, set, counter, queue),
+    `arguments` (further words for the server's command line).
     """
 
     name = "paxos"
