@@ -51,13 +51,22 @@ def parse(text: str) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-async def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
-    """Raises Unsupported, naming all that is missing and how to get it, before a run begins.
+def lacking(kinds: Sequence[str], cluster: Cluster, system: System) -> dict[str, str]:
+    """The kinds that cannot work here, and why: what a run that asks for `all` leaves out.
 
     Ask after `system.install`: a system learns there whether its nodes have libfaketime.
     """
-    lacking = [(kind, FAMILIES[kind].missing(cluster, system)) for kind in kinds]
-    missing = [(kind, *gap) for kind, gap in lacking if gap is not None]
+    gaps = {kind: FAMILIES[kind].missing(cluster, system) for kind in kinds}
+    return {kind: gap[0] for kind, gap in gaps.items() if gap is not None}
+
+
+async def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
+    """Raises Unsupported, naming all that is missing and how to get it, before a run begins.
+
+    Ask after `system.install`, as `lacking`.
+    """
+    gaps = [(kind, FAMILIES[kind].missing(cluster, system)) for kind in kinds]
+    missing = [(kind, *gap) for kind, gap in gaps if gap is not None]
     if missing:
         raise Unsupported(
             "; ".join(f"nemesis {kind!r} cannot work here: {what}" for kind, what, _ in missing),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from paxtest import presets
 from paxtest.errors import PlanError
 
 MAX_NODES = 99
@@ -51,9 +52,12 @@ class WorkloadPlan(BaseModel):
 
 
 class NemesisPlan(_Strict):
-    """Which families of faults strike (none: []), how often, and the quiet tail without any."""
+    """Which families of faults strike (none: []; all that can: ["all"]), how often, and the quiet
+    tail without any. `weights`: of single faults, over their families' own; 0 leaves one out.
+    """
 
     kinds: list[str] = []
+    weights: dict[str, float] = {}
     interval_s: float | None = Field(None, gt=0)
     quiet_tail_s: float | None = Field(None, ge=0)
 
@@ -78,6 +82,7 @@ class Plan(_Strict):
     """A whole test. Field names are those of the YAML file; docs/reference/plan.md explains."""
 
     name: str = ""
+    preset: str = ""
     seed: int = Field(default_factory=lambda: secrets.randbelow(2**31), ge=0, lt=2**63)
     system: SystemPlan = SystemPlan()
     cluster: ClusterPlan = ClusterPlan()
@@ -114,7 +119,8 @@ class Plan(_Strict):
 
 
 def load(path: Path | None, settings: list[str], flags: dict[str, Any]) -> Plan:
-    """The plan of a YAML file, changed by `--set a.b=value` texts, changed by flags.
+    """The plan of a YAML file, changed by `--set a.b=value` texts, changed by flags. A preset that
+    one of them names gives what they leave open.
 
     `flags` maps dotted names to values; None means "not given". Raises PlanError.
     """
@@ -133,6 +139,7 @@ def load(path: Path | None, settings: list[str], flags: dict[str, Any]) -> Plan:
     for name, value in flags.items():
         if value is not None:
             _assign(data, name, value)
+    _add_preset(data)
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
@@ -181,6 +188,35 @@ def _read(path: Path) -> dict[str, Any]:
         )
     # A stored plan.yaml carries what the run resolved; it is recorded, never read back.
     return {k: v for k, v in data.items() if k not in ("repeat", "versions", "resolved")}
+
+
+def _add_preset(data: dict[str, Any]) -> None:
+    """Set what the preset says and nobody else has said. Other nonsense is found afterwards."""
+    preset = data.get("preset")
+    if not isinstance(preset, str) or not preset:
+        return
+    names = []
+    for part, default in (("system", SystemPlan().name), ("workload", WorkloadPlan().name)):
+        given = data.get(part)
+        if isinstance(given, dict):
+            given = given.get("name")
+        names.append(given if isinstance(given, str) else default)
+    for name, value in presets.values(preset, *names).items():
+        if not _given(data, name):
+            _assign(data, name, value)
+
+
+def _given(data: dict[str, Any], dotted: str) -> bool:
+    here: Any = data
+    for part in dotted.split("."):
+        if here is None or isinstance(here, str):  # `workload: register` says the name alone
+            return False
+        if not isinstance(here, dict):  # nonsense, which is not to be covered up
+            return True
+        if part not in here:
+            return False
+        here = here[part]
+    return True
 
 
 def _assign(data: dict[str, Any], dotted: str, value: Any) -> None:

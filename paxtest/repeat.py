@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import Any
 
+from paxtest import plan as plans
 from paxtest.plan import Plan
 
 _SECRET = re.compile(r"pass(word|phrase|wd)?|secret|token|private_key|credential", re.IGNORECASE)
@@ -14,12 +15,15 @@ REDACTED = "(redacted)"
 
 
 def command_line(plan: Plan, cluster_kind: str) -> str:
-    """`paxtest run ...` with every setting that differs from the defaults, and the seed."""
+    """`paxtest run ...` with seed, preset, and every setting that differs from its values."""
     words = ["paxtest", "run", "--seed", str(plan.seed)]
-    default = Plan(seed=0).model_dump(mode="json")
+    given = {"preset": plan.preset, "system.name": plan.system.name, "seed": 0}
+    begun = plans.load(None, [], given | {"workload.name": plan.workload.name})
+    default = begun.model_dump(mode="json") | {"preset": ""}
     mine = redacted(plan.model_dump(mode="json"))
     mine["cluster"]["kind"] = cluster_kind
     flags = {
+        "preset": "--preset",
         "system.name": "--system",
         "workload.name": "--workload",
         "cluster.kind": "--cluster",

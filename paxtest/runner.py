@@ -163,6 +163,10 @@ class Runner:
             await self._unless_interrupted(
                 together(system.install, names, INSTALL_TIMEOUT_S, "install")
             )
+            if plan.nemesis.kinds == ["all"]:
+                for kind, why in nemesis.lacking(self.kinds, cluster, system).items():
+                    self.kinds.remove(kind)
+                    self.limits.append(f"no {kind} faults: {why}")
             await nemesis.check_supported(self.kinds, cluster, system)
         with self.phase("start"):
             await self._unless_interrupted(
@@ -199,6 +203,7 @@ class Runner:
             time_limit_s=plan.time_limit_s,
             interval_s=plan.nemesis.interval_s,
             quiet_tail_s=plan.nemesis.quiet_tail_s,
+            weights=plan.nemesis.weights,
             journal_path=run.faults,
             in_flight=load.in_flight,
             record=record,
@@ -336,7 +341,6 @@ class Runner:
     def _save_plan(self, run: Run, cluster: Cluster, system: System) -> None:
         data = self.plan.model_dump(mode="json")
         data["name"] = self.plan.title
-        data["nemesis"]["kinds"] = list(self.kinds)
         data["repeat"] = command_line(self.plan, self.cluster_kind)
         data["versions"] = {
             "paxtest": __version__,

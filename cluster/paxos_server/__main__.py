@@ -57,6 +57,12 @@ def _parse(argv: list[str]) -> Settings:
     add("--snapshot-every", type=int, default=10_000, metavar="N",
         help="slots between snapshots; 0: none")  # fmt: skip
     add("--request-timeout", type=float, default=1.0, metavar="S", help="longest wait of a command")
+    add("--window", type=int, default=Config.window, metavar="N",
+        help="slots in flight at a time")  # fmt: skip
+    add("--batch-commands", type=int, default=Config.batch_commands, metavar="N",
+        help="commands in a slot at most")  # fmt: skip
+    add("--election", type=float, default=Config.election_s, metavar="S",
+        help="how long a follower waits for a leader, up to twice that")  # fmt: skip
     add("--q1", type=int, help="size of a phase-1 quorum (default: majority)")
     add("--q2", type=int, help="size of a phase-2 quorum (default: majority)")
     args = parser.parse_args(argv)
@@ -77,6 +83,11 @@ def _parse(argv: list[str]) -> Settings:
             parser.error(f"argument --bug: unknown bug {bug!r}; known: {', '.join(BUGS)}")
     if args.request_timeout <= 0:
         parser.error("argument --request-timeout: must be more than 0 seconds")
+    if args.election <= Config.heartbeat_s:
+        parser.error(f"argument --election: must be more than {Config.heartbeat_s} seconds")
+    for name in ("window", "batch_commands"):
+        if getattr(args, name) < 1:
+            parser.error(f"argument --{name.replace('_', '-')}: must be at least 1")
     bugs = Bugs(args.bug)
     try:
         Membership(nodes, bugs, args.q1, args.q2)
@@ -94,6 +105,9 @@ def _parse(argv: list[str]) -> Settings:
         reads=Reads(args.reads),
         request_timeout_s=args.request_timeout,
         snapshot_every=args.snapshot_every,
+        window=args.window,
+        batch_commands=args.batch_commands,
+        election_s=args.election,
         q1=args.q1,
         q2=args.q2,
     )

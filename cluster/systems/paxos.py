@@ -25,13 +25,16 @@ FAKETIME_LIBRARIES = (
     "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
     "/opt/paxtest/libfaketime.so.1; do [ -e $f ] && echo $f && exit; done; true"
 )
-OPTIONS = ("bugs", "engine", "reads", "snapshot_every", "data", "arguments")
+SERVER_OPTIONS = ("reads", "snapshot_every", "window", "batch_commands", "election_s")
+"""Options that are words of the server's command line, by the same name."""
+OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "data", "arguments")
 
 
 class PaxosSystem:
-    """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
-    `snapshot_every`, `data` (what the workload stores: register, append, set, counter, queue),
-    `arguments` (further words for the server's command line).
+    """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...), `snapshot_every`
+    (slots), `window` (slots in flight), `batch_commands`, `election_s`, `data` (what the workload
+    stores: register, append, set, counter, queue), `arguments` (further words for the server's
+    command line).
     """
 
     name = "paxos"
@@ -104,10 +107,10 @@ class PaxosSystem:
                 host, port = self.cluster.peer_address(node, peer, PEER_PORT)
                 words += ["--peer", f"{peer}={host}:{port}"]
         words += ["--engine", self.engine]
-        if self.options.get("reads"):
-            words += ["--reads", str(self.options["reads"])]
-        if self.options.get("snapshot_every"):
-            words += ["--snapshot-every", str(self.options["snapshot_every"])]
+        for option in SERVER_OPTIONS:
+            if self.options.get(option) is not None:
+                flag = option.removesuffix("_s").replace("_", "-")
+                words += [f"--{flag}", str(self.options[option])]
         for bug in self.bugs:
             words += ["--bug", bug]
         return words + [str(word) for word in self.options.get("arguments") or []]

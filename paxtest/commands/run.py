@@ -13,12 +13,15 @@ def run(
     plan: Annotated[
         Path | None, typer.Argument(help="A plan file (YAML); flags override it.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Begin from quick, nightly or hunt; the rest overrides it.")
+    ] = None,
     system: Annotated[
         str | None, typer.Option(help="System under test: a name or path.py:Name.")
     ] = None,
     workload: Annotated[str | None, typer.Option(help="What the clients do.")] = None,
     nemesis: Annotated[
-        str | None, typer.Option(help="Fault families, comma-separated; '' for none.")
+        str | None, typer.Option(help="Fault families, comma-separated; all, none.")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(help="auto, docker, local, ssh or existing.")
@@ -57,6 +60,7 @@ def run(
     from paxtest.verdict import Verdict
 
     flags: dict[str, Any] = {
+        "preset": preset,
         "system.name": system,
         "workload.name": workload,
         "nemesis.kinds": nemesis,

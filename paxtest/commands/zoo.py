@@ -36,7 +36,7 @@ def zoo(
         str,
         typer.Option(help="Fault families, comma-separated; 'all', or 'listed' for each bug's."),
     ] = ALL,
-    preset: Annotated[str, typer.Option(help="Preset of the runs on real nodes.")] = "",
+    preset: Annotated[str, typer.Option(help="Preset of the runs on real nodes.")] = "hunt",
     cluster: Annotated[str, typer.Option(help="auto, docker or local.")] = "auto",
     jobs: Annotated[int, typer.Option(help="Simulator processes; 0: one a processor.", min=0)] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep each run's directory.")] = False,

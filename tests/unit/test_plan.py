@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from paxtest import plan as plans
+from paxtest import presets
 from paxtest.errors import PlanError
 from paxtest.repeat import REDACTED, command_line, redacted
 
@@ -93,6 +94,37 @@ def test_the_repeat_command_repeats_the_plan() -> None:
         else:
             again[known[flag]] = value
     assert plans.load(None, settings, again) == plan
+
+
+def test_a_preset_gives_what_nobody_else_says(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text("time_limit_s: 33\nworkload: {name: append}\n")
+    flags = {"preset": "hunt", "system.options.window": 9, "nemesis.kinds": "kill"}
+    plan = plans.load(path, ["system.options.reads=lease"], flags)
+    assert plan.preset == "hunt" and plan.time_limit_s == 33 and plan.nemesis.kinds == ["kill"]
+    assert plan.system.options["window"] == 9 and plan.system.options["reads"] == "lease"
+    assert plan.system.options["snapshot_every"] == 50
+    assert plan.workload.name == "append" and plan.workload.options == {"keys": 4}
+    third = plans.load(
+        None, ["workload.name=mine.py:Load", "system.name=x.py:S"], {"preset": "hunt"}
+    )
+    assert third.system.options == {} and third.workload.options == {}
+    assert third.workload.name == "mine.py:Load"
+    with pytest.raises(PlanError, match="'hunts'") as caught:
+        plans.load(None, [], {"preset": "hunts"})
+    assert "did you mean 'hunt'?" in caught.value.hint
+
+
+@pytest.mark.parametrize("preset", presets.names())
+def test_every_preset_is_a_plan_that_its_command_repeats(preset: str, tmp_path: Path) -> None:
+    plan = plans.load(None, ["nemesis.kinds=[]"], {"preset": preset, "seed": 3})
+    assert plan.preset == preset and plan.nemesis.kinds == []
+    words = command_line(plan, "local").split()
+    assert words[words.index("--preset") + 1] == preset
+    assert words[words.index("--nemesis") + 1] == "''"
+    stored = tmp_path / "plan.yaml"
+    stored.write_text(plan.model_dump_json())
+    assert plans.load(stored, [], {}) == plan
 
 
 def test_secrets_never_reach_the_store() -> None:

@@ -1,0 +1,63 @@
+"""Presets: named plans to begin from. A file, `--set` and flags override each of their values."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from paxtest.errors import PlanError
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Before a commit: does it work at all?
+    "quick": {
+        "cluster.nodes": 3,
+        "nemesis.kinds": ["partition", "kill"],
+        "concurrency": "2n",
+        "time_limit_s": 15,
+    },
+    # Every night: long, with every kind of fault, on a system set up as its users set it up.
+    "nightly": {
+        "nemesis.kinds": ["all"],
+        "time_limit_s": 600,
+        "checker.time_budget_s": 300,
+    },
+    # Looking for trouble: every kind of fault on few keys, on a system whose windows are small,
+    # so that snapshots, full windows and split batches come in seconds instead of hours.
+    "hunt": {
+        "nemesis.kinds": ["all"],
+        "time_limit_s": 60,
+    },
+}
+
+SYSTEM_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("hunt", "paxos"): {
+        "snapshot_every": 50,
+        "window": 4,
+        "batch_commands": 4,
+        "election_s": 0.4,
+    },
+}
+"""What a preset sets of a bundled system's options: those of others are not ours to know."""
+
+WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {"hunt": {"keys": 4}}
+FEW_KEYS = frozenset({"append", "counter", "register", "set"})
+"""The bundled workloads that take `keys` and whose checks bear many clients on a key."""
+
+
+def names() -> list[str]:
+    return list(PRESETS)
+
+
+def values(preset: str, system: str, workload: str) -> dict[str, Any]:
+    """Dotted names and their values. Raises PlanError for an unknown preset."""
+    if preset not in PRESETS:
+        close = difflib.get_close_matches(preset, names(), 1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        raise PlanError(f"no preset is named {preset!r}", f"{meant}Known are {', '.join(names())}")
+    found = dict(PRESETS[preset])
+    for name, value in SYSTEM_OPTIONS.get((preset, system), {}).items():
+        found[f"system.options.{name}"] = value
+    if workload in FEW_KEYS:
+        for name, value in WORKLOAD_OPTIONS.get(preset, {}).items():
+            found[f"workload.{name}"] = value
+    return found
