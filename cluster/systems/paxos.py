@@ -31,10 +31,10 @@ OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "data", "arguments")
 
 
 class PaxosSystem:
-    """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...), `snapshot_every`
-    (slots), `window` (slots in flight), `batch_commands`, `election_s`, `data` (what the workload
-    stores: register, append, set, counter, queue), `arguments` (further words for the server's
-    command line).
+    """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
+    `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`, `data`
+    (what the workload stores: register, append, set, counter, queue), `arguments` (further words
+    for the server's command line).
     """
 
     name = "paxos"
