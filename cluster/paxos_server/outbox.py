@@ -34,8 +34,10 @@ class Outbox:
         else:
             self._out.messages.append((destination, message))
 
-    def send_when_durable(self, destination: str, message: Message) -> None:
-        """Send when all records persisted so far are durable."""
+    def send_when_durable(self, destination: str, message: Message, sync: bool = False) -> None:
+        """Send when all records persisted so far are durable; `sync`: see to it that they are."""
+        if sync:
+            self._out.sync = True
         self._awaiting_sync.append((self._lsn, destination, message))
 
     def durable(self, lsn: int) -> None:

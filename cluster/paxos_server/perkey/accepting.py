@@ -55,14 +55,15 @@ class Accepting:
         self._outbox.send_when_durable(source, Accepted(key, entry.version, ballot))
 
     def on_ask_version(self, source: str, message: AskVersion) -> None:
-        """A reader compares versions."""
-        self._outbox.send(source, self.version(message))
-
-    def version(self, message: AskVersion) -> Version:
-        """How far the key is here."""
-        state = self._keys.get(message.key)
+        """A reader compares versions. An acceptance is told when it is durable, and not before:
+        the reader counts it as one."""
+        key, state = message.key, self._keys.get(message.key)
         version, accepted = (0, None) if state is None else (state.version, state.accepted)
-        return Version(message.key, message.incarnation, message.poll, version, accepted)
+        answer = Version(key, message.incarnation, message.poll, version, accepted)
+        if accepted is None:
+            self._outbox.send(source, answer)
+        else:
+            self._outbox.send_when_durable(source, answer, sync=True)
 
     def _at(self, source: str, key: bytes, version: int, previous: Stamp | None) -> Key | None:
         """The key, if it stands right before `version`. Who is behind is told what was chosen;

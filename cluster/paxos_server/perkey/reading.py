@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from ..gateway import QUEUE_FULL
 from ..resp import error
-from .accepting import Accepting
 from .catchup import CatchingUp
 from .commands import query
 from .learner import chosen
@@ -35,33 +34,30 @@ class Read:
 
 class Poll:
     """A question to all nodes for the version of a key, and the reads that wait for the answer:
-    those that were there when it left. `again_s`: when to ask anew, a version being pending."""
+    those that were there when it left. `pending`: a version found pending by the poll before, or,
+    once there is `again_s`, by this one: then it is time to ask anew."""
 
     __slots__ = ("again_s", "answers", "number", "pending", "reads", "resend_s")
 
-    def __init__(self, number: int, reads: list[Read]) -> None:
+    def __init__(self, number: int, reads: list[Read], pending: int) -> None:
         self.number = number
         self.reads = reads
         self.answers: dict[str, Version] = {}
         self.resend_s = 0.0
         self.again_s: float | None = None
-        self.pending = 0
+        self.pending = pending
 
 
 class Reading:
     """At most one poll a key; reads that come meanwhile wait for the next."""
 
-    def __init__(
-        self, parts: Parts, accepting: Accepting, catching_up: CatchingUp, writing: Writing
-    ) -> None:
+    def __init__(self, parts: Parts, catching_up: CatchingUp, writing: Writing) -> None:
         self.waiting = 0
         self._parts = parts
         self._config = parts.config
-        self._node = parts.node
         self._keys = parts.keys
         self._outbox = parts.outbox
         self._moment = parts.moment
-        self._accepting = accepting
         self._catching_up = catching_up
         self._writing = writing
         self._polls: dict[bytes, Poll] = {}
@@ -79,19 +75,17 @@ class Reading:
         if key not in self._polls:
             self._ask(key, self._next.pop(key))
 
-    def _ask(self, key: bytes, reads: list[Read]) -> None:
+    def _ask(self, key: bytes, reads: list[Read], pending: int = 0) -> None:
         self._number += 1
-        poll = self._polls[key] = Poll(self._number, reads)
-        question = self._send(key, poll)
-        self.on_version(self._node, self._accepting.version(question))
+        self._polls[key] = Poll(self._number, reads, pending)
+        self._send(key, self._polls[key])
 
-    def _send(self, key: bytes, poll: Poll) -> AskVersion:
+    def _send(self, key: bytes, poll: Poll) -> None:
         poll.resend_s = self._moment.now_s + self._config.resend_s
         question = AskVersion(key, self._parts.incarnation, poll.number)
-        for node in self._parts.peers:
+        for node in self._parts.nodes:
             if node not in poll.answers:
                 self._outbox.send(node, question)
-        return question
 
     def on_version(self, source: str, message: Version) -> None:
         poll = self._polls.get(message.key)
@@ -168,20 +162,12 @@ class Reading:
             if not poll.reads:
                 self._close(key)
             elif poll.again_s is not None and now_s >= poll.again_s:
-                self._ask_anew(key, poll)
+                # The same reads: the question begins after them, so it will do for them.
+                self._ask(key, poll.reads, poll.pending)
             elif now_s >= poll.resend_s:
                 self._send(key, poll)
                 if poll.again_s is None:
                     self._conclude(key, poll)
-
-    def _ask_anew(self, key: bytes, poll: Poll) -> None:
-        """The same reads, a fresh question: it began after them, so it will do for them."""
-        pending = poll.pending
-        self._number += 1
-        poll = self._polls[key] = Poll(self._number, poll.reads)
-        poll.pending = pending
-        question = self._send(key, poll)
-        self.on_version(self._node, self._accepting.version(question))
 
     def _expire(self, reads: list[Read]) -> list[Read]:
         left = []

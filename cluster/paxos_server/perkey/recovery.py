@@ -60,9 +60,10 @@ def checkpoint(memory: Memory) -> list[Record]:
     for name, key in memory.keys.items():
         if key.chosen is not None:
             records.append(LearnRecord(name, key.chosen))
-        records.append(PromiseRecord(name, key.version + 1, key.acceptor.promised))
+        # In this order: what was accepted may be below what was promised since.
         if key.accepted is not None:
             records.append(AcceptRecord(name, *key.accepted))
+        records.append(PromiseRecord(name, key.version + 1, key.acceptor.promised))
     return records
 
 

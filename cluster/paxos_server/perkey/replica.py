@@ -61,7 +61,7 @@ class Replica:
         self.catching_up = CatchingUp(parts)
         self.accepting = Accepting(parts, self.catching_up)
         self.writing = Writing(parts)
-        self.reading = Reading(parts, self.accepting, self.catching_up, self.writing)
+        self.reading = Reading(parts, self.catching_up, self.writing)
         self.keys.on_learnt = self._learnt
         self.catching_up.on_caught_up = self.writing.ask_again
         self._records = 0

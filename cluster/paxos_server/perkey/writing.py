@@ -17,6 +17,7 @@ from ..messages import Message
 from ..resp import error
 from .commands import Scratch
 from .keys import Key
+from .learner import chosen
 from .messages import Accept, Accepted, Decided, Entry, Prepare, Promise, Refused, Stamp
 from .parts import Parts
 from .single import Phase, Proposer
@@ -46,15 +47,17 @@ class Waiting:
 class Attempt:
     """A proposal for the next version of a key. `batch` is taken from the queue when the acceptors
     have left the choice to us: until then its commands can still be refused. It is empty, too,
-    where the only aim is to learn what is being chosen."""
+    where the only aim is to learn what is being chosen. `reported`: the last accepted proposals
+    that the acceptors have told of."""
 
-    __slots__ = ("batch", "previous", "proposer", "resend_s", "resume_s", "version")
+    __slots__ = ("batch", "previous", "proposer", "reported", "resend_s", "resume_s", "version")
 
     def __init__(self, proposer: Proposer[Entry], version: int, previous: Stamp | None) -> None:
         self.proposer = proposer
         self.version = version
         self.batch: list[Waiting] = []
         self.previous = previous
+        self.reported: dict[str, tuple[Ballot, Entry]] = {}
         self.resend_s = 0.0
         self.resume_s = 0.0  # when an idle proposer takes its next ballot
 
@@ -137,13 +140,13 @@ class Writing:
 
     def _entry(self, key: bytes, state: Key, batch: list[Waiting]) -> Entry:
         """What the batch makes of the last chosen value."""
-        chosen = state.chosen
-        scratch = Scratch(key, None if chosen is None else chosen.value)
+        last = state.chosen
+        scratch = Scratch(key, None if last is None else last.value)
         for waiting in batch:
             waiting.reply = scratch.run(waiting.args)
         self._numbers += 1
         stamp = Stamp(self._node, self._incarnation, self._numbers)
-        others = () if chosen is None else chosen.done
+        others = () if last is None else last.done
         done = sorted([*(s for s in others if s.node != self._node), stamp])
         return Entry(state.version + 1, stamp, scratch.value(), done)
 
@@ -189,19 +192,29 @@ class Writing:
     # --- answers of acceptors ---
 
     def on_promise(self, source: str, message: Promise) -> None:
-        attempt = self._attempt(message.key, message.version)
-        if attempt is not None and attempt.proposer.on_promise(
-            source, message.ballot, message.accepted
-        ):
-            self._accept(message.key, self._works[message.key], attempt)
+        key, ballot, accepted = message.key, message.ballot, message.accepted
+        attempt = self._attempt(key, message.version)
+        if attempt is None:
+            return
+        if accepted is not None:
+            attempt.reported[source] = accepted
+        if attempt.proposer.on_promise(source, ballot, accepted):
+            entry = chosen(attempt.reported, self._membership.phase2, self._parts.bugs)
+            if entry is None:
+                self._accept(key, self._works[key], attempt)
+            else:  # it has been chosen before: phase 2 would only repeat that
+                self._chosen(key, entry)
 
     def on_accepted(self, source: str, message: Accepted) -> None:
         attempt = self._attempt(message.key, message.version)
         if attempt is not None and attempt.proposer.on_accepted(source, message.ballot):
             value = attempt.proposer.value
             assert value is not None
-            self._parts.to_peers(Decided(message.key, message.version, value.stamp))
-            self._keys.learn(message.key, value)
+            self._chosen(message.key, value)
+
+    def _chosen(self, key: bytes, entry: Entry) -> None:
+        self._parts.to_peers(Decided(key, entry.version, entry.stamp))
+        self._keys.learn(key, entry)
 
     def on_refused(self, source: str, message: Refused) -> None:
         attempt = self._attempt(message.key, message.version)
@@ -233,13 +246,13 @@ class Writing:
             return
         attempt = work.attempt
         if attempt is not None:
-            chosen = self._keys.open(key).chosen
-            assert chosen is not None
-            if chosen.version < attempt.version:
+            last = self._keys.open(key).chosen
+            assert last is not None
+            if last.version < attempt.version:
                 return
             work.attempt = None
             own = attempt.proposer.own
-            if own is not None and own.stamp in chosen.done:
+            if own is not None and own.stamp in last.done:
                 work.losses = 0
                 for waiting in attempt.batch:
                     self._answer(waiting, waiting.reply)
