@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from paxtest.auditor import audit
 from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Evidence
 from paxtest.cluster.paxos_server.simulator.simulation import Options, Result, run_seed
@@ -49,7 +51,8 @@ class Judgement:
 
 
 def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
-    """Is the history linearizable, and are the nodes of one mind in the end?"""
+    """Is the history linearizable, are the nodes of one mind in the end, did none crash, and
+    does every lemma of the proof hold over what they did?"""
     with tempfile.TemporaryDirectory(prefix="paxtest-simulate-") as directory:
         path = Path(directory) / "history.jsonl"
         save(result, path)
@@ -70,6 +73,12 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
         verdict = Verdict.INVALID
         problems += result.crashes[:3]
         by.append("crash")
+    audited = audit(result.traces)
+    if audited.failed:
+        linearizable = {Verdict.VALID: True, Verdict.INVALID: False}.get(checked.verdict)
+        verdict = Verdict.INVALID
+        problems += audited.sentences(linearizable)
+        by.append("audit")
     first_ns = checked.first_violation_ns
     return Judgement(
         result.seed,
@@ -83,6 +92,7 @@ def judge(result: Result, time_budget_s: float = 30.0) -> Judgement:
         by=tuple(by),
         counterexample=len(checked.counterexample),
         first_violation_s=None if first_ns is None else first_ns / 1e9,
+        lemma=audited.earliest.lemma if audited.earliest else "",
     )
 
 
@@ -93,7 +103,15 @@ def save(result: Result, path: Path) -> None:
 
 def run_and_judge(seed: int, options: Options) -> Judgement:
     """One seed, from nothing to verdict."""
-    return judge(run_seed(seed, options))
+    # A seed makes many small objects and no cycles to speak of: collecting them in between takes
+    # as long as the protocol.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return judge(run_seed(seed, options))
+    finally:
+        if collects:
+            gc.enable()
 
 
 def judgements(seeds: Iterable[int], options: Options, jobs: int = 1) -> Iterator[Judgement]:

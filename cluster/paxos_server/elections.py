@@ -36,6 +36,7 @@ class Elections:
         self._proposer = roles.proposer
         self._leadership = roles.leadership
         self._outbox = roles.outbox
+        self._trace = roles.trace
         self._moment = roles.moment
         self._requests = requests
         self._execution = execution
@@ -106,6 +107,8 @@ class Elections:
         self._leadership.leader = None
         self._leadership.postpone(self._moment.now_s)
         promise = self._promise(message)
+        if self._trace is not None:
+            self._trace.report(promise)
         if self._bugs.active("volatile-promise"):
             self._outbox.send(source, promise)
         else:

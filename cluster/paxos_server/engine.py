@@ -17,6 +17,7 @@ from .perkey.replica import Replica as PerKeyReplica
 from .ports import Clock, Disk
 from .replica import Replica
 from .storage import Storage
+from .trace import Trace
 
 
 class Engine(Protocol):
@@ -92,10 +93,19 @@ def store(config: Config, disk: Disk, bugs: Bugs) -> Store:
     return PerKeyStorage(disk, bugs) if _per_key(config) else Storage(disk, bugs)
 
 
-def engine(config: Config, memory: Any, clock: Clock, rng: random.Random, bugs: Bugs) -> Engine:
-    """A new life of the config's engine, on what its storage remembers."""
-    kind = PerKeyReplica if _per_key(config) else Replica
-    return kind(config, memory, clock, rng, bugs)
+def engine(
+    config: Config,
+    memory: Any,
+    clock: Clock,
+    rng: random.Random,
+    bugs: Bugs,
+    trace: Trace | None = None,
+) -> Engine:
+    """A new life of the config's engine, on what its storage remembers. Only `multi` leaves a
+    trace."""
+    if _per_key(config):
+        return PerKeyReplica(config, memory, clock, rng, bugs)
+    return Replica(config, memory, clock, rng, bugs, trace)
 
 
 def decoder(config: Config) -> Callable[[bytes], list[Any]]:

@@ -8,6 +8,7 @@ from .recovery import Remembered
 from .requests import Requests
 from .roles import Roles
 from .statemachine import StateMachine
+from .trace import identities, state_id, value_id
 
 
 class Execution:
@@ -23,6 +24,7 @@ class Execution:
         self._learner = roles.learner
         self._acceptor = roles.acceptor
         self._outbox = roles.outbox
+        self._trace = roles.trace
         self._requests = requests
         self._reads = LocalReads()
 
@@ -61,8 +63,14 @@ class Execution:
             commands = self.commands.pop(slot, None)
             if commands is None and value != NOOP:
                 commands = batch_of(value)
+            took_effect = []
             for command in commands or ():
-                self._requests.executed(command, state.apply(command))
+                reply = state.apply(command)
+                if state.executed:
+                    took_effect.append(command)
+                self._requests.executed(command, reply)
+            if self._trace is not None:
+                self._trace.add("apply", slot, value_id(value), identities(took_effect))
             if self._bugs.active("reply-by-slot"):
                 for command in self._proposed.pop(slot, ()):
                     self._requests.executed_blindly(command)
@@ -72,6 +80,8 @@ class Execution:
 
     def install(self, slot: int, snapshot: bytes) -> None:
         """Jump to the state after `slot`, which another node came to."""
+        if self._trace is not None:
+            self._trace.add("install", slot, state_id(snapshot), self.applied)
         self.state.restore(snapshot)
         for passed in range(self.applied + 1, slot + 1):
             self._acceptor.forget(passed)
@@ -93,4 +103,6 @@ class Execution:
         for seq in self._reads.ready(self.applied):
             waiting = self._requests.gateway.waiting.get(seq)
             if waiting is not None:
+                if self._trace is not None:
+                    self._trace.add("read", seq, self.applied, None)
                 self._requests.answer(seq, self.state.query(waiting.args))

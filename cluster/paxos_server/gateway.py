@@ -59,9 +59,9 @@ class Gateway:
         """The command is answered: give who waits for it, once."""
         return self.waiting.pop(seq, None)
 
-    def overdue(self, now_s: float) -> list[tuple[int, bytes]]:
-        """(request, error) of commands whose time is up."""
-        replies: list[tuple[int, bytes]] = []
+    def overdue(self, now_s: float) -> list[tuple[int, int, bytes]]:
+        """(seq, request, error) of commands whose time is up."""
+        replies: list[tuple[int, int, bytes]] = []
         while self.waiting:
             seq = next(iter(self.waiting))
             waiting = self.waiting[seq]
@@ -69,7 +69,7 @@ class Gateway:
                 break
             del self.waiting[seq]
             unknown = waiting.sent and not self._bugs.active("timeout-as-fail")
-            replies.append((waiting.request, UNANSWERED if unknown else NO_LEADER))
+            replies.append((seq, waiting.request, UNANSWERED if unknown else NO_LEADER))
         return replies
 
     def unsent(self, now_s: float, retry_s: float) -> list[int]:

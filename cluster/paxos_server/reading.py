@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ballot import Ballot
 from .config import Reads
 from .execution import Execution
 from .messages import AskReadIndex, ReadIndex
@@ -39,6 +40,10 @@ class Reading:
         if self._bugs.active("leader-read"):
             return True
         return self._config.reads is Reads.LEASE and self._leadership.leased(self._moment.now_s)
+
+    def leased_ballot(self) -> Ballot | None:
+        """The ballot under whose lease this node reads, if it reads by lease."""
+        return self._proposer.ballot if self._config.reads is Reads.LEASE else None
 
     def _caught_up(self) -> bool:
         """Whoever leads may answer only when the no-op that opened its ballot is chosen: until

@@ -53,6 +53,7 @@ from .resp import NIL, array, bulk, integer
 from .roles import Roles
 from .snapshots import Snapshots
 from .statemachine import COMMANDS
+from .trace import Trace
 
 
 class Replica:
@@ -66,9 +67,11 @@ class Replica:
         clock: Clock,
         rng: random.Random,
         bugs: Bugs = NONE,
+        trace: Trace | None = None,
     ) -> None:
         config = replace(config, reads=bugs.reads() or config.reads)
-        self._roles = roles = Roles(config, memory, clock, rng, bugs)
+        self._roles = roles = Roles(config, memory, clock, rng, bugs, trace)
+        self._trace = trace
         self.config = config
         self.node = config.node
         self.incarnation = memory.incarnation
@@ -150,12 +153,19 @@ class Replica:
         out = self.outbox.take()
         # Only now: the memory must hold all that this output's records say.
         out.save = self.snapshots.to_save()
+        if self._trace is not None:
+            self._trace.records(out.records, out.lsn)
+            for destination, message in out.messages:
+                self._trace.message("send", destination, message)
         return out
 
     def request(self, number: int, args: list[bytes]) -> None:
         self._roles.moment.advance()
         reads = COMMANDS[args[0]].reads
         if reads and self.reading.locally():
+            if self._trace is not None:
+                self._trace.add("admit", -number)
+                self._trace.add("read", -number, self.applied, self.reading.leased_ballot())
             self.outbox.reply(number, self.state.query(args))
         else:
             by_read_index = reads and self.config.reads is Reads.READINDEX
@@ -163,10 +173,14 @@ class Replica:
 
     def receive(self, source: str, message: Message) -> None:
         self._roles.moment.advance()
+        if self._trace is not None:
+            self._trace.message("receive", source, message)
         self._handle(source, message)
 
     def durable(self, lsn: int) -> None:
         """Answers that waited for their records to be durable may leave now."""
+        if self._trace is not None:
+            self._trace.add("fsync", lsn)
         self.outbox.durable(lsn)
 
     def tick(self) -> None:
@@ -252,7 +266,11 @@ class Replica:
     def _deliver_to_self(self) -> None:
         to_self = self.outbox.to_self
         while to_self:
-            self._handle(self.node, to_self.popleft())
+            message = to_self.popleft()
+            if self._trace is not None:
+                self._trace.message("send", self.node, message)
+                self._trace.message("receive", self.node, message)
+            self._handle(self.node, message)
 
     def _pump(self) -> None:
         """Deliver to ourselves, fill free slots of the window, forward, note what was chosen."""

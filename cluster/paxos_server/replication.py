@@ -40,6 +40,7 @@ class Replication:
         self._proposer = roles.proposer
         self._leadership = roles.leadership
         self._outbox = roles.outbox
+        self._trace = roles.trace
         self._moment = roles.moment
         self._requests = requests
         self._execution = execution
@@ -56,6 +57,8 @@ class Replication:
         """Begin phase 2: take over what the promises say is chosen, propose what they report
         as accepted, and tell all that there is a leader."""
         promises = self._proposer.promises
+        if self._trace is not None:
+            self._trace.add("lead", self._proposer.ballot, sorted(promises))
         best = max(promises, key=lambda node: (promises[node].chosen_upto, node))
         for promise in promises.values():
             for slot, value in promise.chosen:
@@ -75,6 +78,10 @@ class Replication:
         """Ask the acceptors to accept what is proposed in the slot."""
         message = self._proposer.accept_message(slot, self._learner.chosen_upto)
         proposal = self._proposer.open[slot]
+        if self._trace is not None:
+            self._trace.propose(
+                slot, self._proposer.ballot, proposal.value, proposal.commands or []
+            )
         if proposal.commands is not None:
             self._execution.proposed(slot, proposal.commands)
             if self._bugs.active("ack-local"):

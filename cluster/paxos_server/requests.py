@@ -20,6 +20,7 @@ class Requests:
         self._proposer = roles.proposer
         self._leadership = roles.leadership
         self._outbox = roles.outbox
+        self._trace = roles.trace
         self._moment = roles.moment
         self.gateway = Gateway(
             self._node,
@@ -40,6 +41,8 @@ class Requests:
         if seq is None:
             self._outbox.reply(number, QUEUE_FULL)
         else:
+            if by_read_index and self._trace is not None:
+                self._trace.add("admit", seq)
             self.dispatch(seq)
 
     def dispatch(self, seq: int) -> None:
@@ -69,7 +72,9 @@ class Requests:
 
     def expire(self) -> None:
         """Give up commands whose time is up."""
-        for number, reply in self.gateway.overdue(self._moment.now_s):
+        for seq, number, reply in self.gateway.overdue(self._moment.now_s):
+            if self._trace is not None:
+                self._trace.reply(seq, reply)
             self._outbox.reply(number, reply)
 
     def reads_waiting(self) -> list[int]:
@@ -79,6 +84,8 @@ class Requests:
     def answer(self, seq: int, reply: bytes) -> None:
         waiting = self.gateway.reply(seq)
         if waiting is not None:
+            if self._trace is not None and not waiting.reads:
+                self._trace.reply(seq, reply)
             self._outbox.reply(waiting.request, reply)
 
     def on_replies(self, source: str, message: Replies) -> None:

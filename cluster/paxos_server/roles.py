@@ -15,6 +15,7 @@ from .outbox import Outbox
 from .ports import Clock, Moment
 from .proposer import Proposer
 from .recovery import Remembered
+from .trace import Trace, value_id
 
 
 class Roles:
@@ -22,7 +23,13 @@ class Roles:
     former lives wrote down."""
 
     def __init__(
-        self, config: Config, memory: Remembered, clock: Clock, rng: random.Random, bugs: Bugs
+        self,
+        config: Config,
+        memory: Remembered,
+        clock: Clock,
+        rng: random.Random,
+        bugs: Bugs,
+        trace: Trace | None,
     ) -> None:
         self.config = config
         self.node = config.node
@@ -42,3 +49,11 @@ class Roles:
         self.leadership = Leadership(config, membership, clock, rng, bugs)
         self.moment = Moment(clock)
         self.outbox = Outbox(self.node)
+        self.trace = trace
+        if trace is not None:
+            trace.add(
+                "start", memory.incarnation, memory.promised, memory.chosen_upto,
+                memory.snapshot_slot, membership.q1, membership.q2, membership.voters,
+                str(config.reads),
+                [[s, b, value_id(v)] for s, (b, v) in sorted(memory.accepted.items())],
+            )  # fmt: skip

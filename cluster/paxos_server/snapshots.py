@@ -6,6 +6,7 @@ from .execution import Execution
 from .messages import SnapshotChunk
 from .recovery import Remembered
 from .roles import Roles
+from .trace import state_id
 
 
 class Snapshots:
@@ -16,6 +17,7 @@ class Snapshots:
         self.slot = memory.snapshot_slot
         self.data = memory.snapshot
         self._config = roles.config
+        self._trace = roles.trace
         self._incarnation = roles.incarnation
         self._acceptor = roles.acceptor
         self._learner = roles.learner
@@ -33,7 +35,10 @@ class Snapshots:
         """Have the state stored, and forget the log that led to it, but for a tail that spares
         those who are little behind a whole snapshot."""
         applied = self._execution.applied
-        self._keep(applied, self._execution.state.snapshot())
+        data = self._execution.state.snapshot()
+        if self._trace is not None:
+            self._trace.add("snapshot", applied, state_id(data))
+        self._keep(applied, data)
         self._learner.compact(applied - self._config.snapshot_every // 2)
 
     def _keep(self, slot: int, data: bytes) -> None:

@@ -45,6 +45,7 @@ class StateMachine:
     def __init__(self, bugs: Bugs) -> None:
         self.data: dict[bytes, Value] = {}
         self.sessions: dict[str, Session] = {}
+        self.executed = False  # whether the last `apply` had an effect
         self._bugs = bugs
 
     def apply(self, command: Command) -> bytes:
@@ -53,8 +54,10 @@ class StateMachine:
         A node's new life ends the sessions of its former ones: their clients are gone, so a
         late copy of a command of theirs must do nothing.
         """
+        self.executed = True
         if self._bugs.active("retry-dup"):
             return self.execute(command.args)
+        self.executed = False
         session = self.sessions.get(command.origin)
         if session is None or session.incarnation < command.incarnation:
             session = Session(command.incarnation, 0, {})
@@ -70,6 +73,7 @@ class StateMachine:
             return FORGOTTEN
         reply = session.replies.get(seq)
         if reply is None:
+            self.executed = True
             reply = session.replies[seq] = self.execute(command.args)
         return reply
 

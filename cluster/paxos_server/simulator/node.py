@@ -13,6 +13,7 @@ from ..bugs import Bugs
 from ..config import Config
 from ..engine import Engine
 from ..messages import BootRecord, Message
+from ..trace import Trace
 from ..wal import CorruptLog
 from .disk import PowerLoss, SimulatedDisk
 from .network import SimulatedNetwork
@@ -35,6 +36,7 @@ class SimulatedNode:
         self.corrupt = False
         self.paused = False
         self.crashes: list[str] = []
+        self.trace = Trace(lambda: int(world.now_s * 1e9), lean=True)
         self.sync_s = 0.001
         self._world = world
         self._network = network
@@ -78,7 +80,9 @@ class SimulatedNode:
         self._syncing = False
         rng = random.Random(self._world.rng.getrandbits(64))
         try:
-            self.replica = engine.engine(self.config, memory, self.clock, rng, self._bugs)
+            self.replica = engine.engine(
+                self.config, memory, self.clock, rng, self._bugs, self.trace
+            )
         except Exception as error:
             self.crashes.append(f"{self.name} cannot start: {type(error).__name__}: {error}")
             return

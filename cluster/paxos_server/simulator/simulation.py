@@ -8,6 +8,7 @@ from ..bugs import Bugs
 from ..config import Config, EngineName, Reads
 from ..engine import settled
 from ..messages import Message
+from ..trace import TraceEvent
 from .clients import Client, Operation, Recorder
 from .faults import FAMILIES, Faults
 from .network import SimulatedNetwork, Weather
@@ -42,7 +43,7 @@ class Options:
 class Result:
     """A run of one seed. `history`: lines of JSON. `divergence`: what the nodes' states disagree
     about after everything healed and went quiet; empty when nothing. `crashes`: nodes that ended
-    by an exception."""
+    by an exception. `traces`: what each node did (`trace.py`)."""
 
     seed: int
     options: Options
@@ -55,6 +56,7 @@ class Result:
     divergence: str = ""
     virtual_s: float = 0.0
     crashes: list[str] = field(default_factory=list)
+    traces: dict[str, list[TraceEvent]] = field(default_factory=dict)
 
 
 class Simulation:
@@ -156,6 +158,7 @@ class Simulation:
             self._divergence(),
             world.now_s,
             [crash for node in self.nodes for crash in node.crashes],
+            {node.name: node.trace.events for node in self.nodes},
         )
 
     def _deliver(self, source: str, destination: str, message: Message) -> None:

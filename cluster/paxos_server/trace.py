@@ -1,0 +1,136 @@
+"""Trace: what one node did, in order, for the auditor to hold against the proof.
+
+An event is a list: [time_ns, kind, ...]; times are of one clock for all nodes (CLOCK_MONOTONIC of
+the machine, or virtual time), so that nodes on one machine can be compared. Ballots are
+[round, node, incarnation]; values are named by a hash (`value_id`), since who audits need not see
+them. Kinds:
+
+    start      incarnation, promised, chosen_upto, snapshot_slot, q1, q2, nodes, reads,
+               [[slot, ballot, value]...] recovered as accepted
+    promise    lsn, ballot                     a record that was written; durable from
+    accept     lsn, slot, ballot, value        "fsync lsn" on
+    chosen     lsn, upto
+    fsync      lsn
+    report     ballot, from_slot, [[slot, ballot, value]...], chosen_upto
+                                               a promise is made up; it leaves when durable
+    send       destination, "1a" ballot, from_slot
+                            "1b" ballot
+                            "2a" ballot, slot, value
+                            "2b" ballot, slot
+    receive    source, the same, but for
+                            "1b" ballot, [[slot, ballot, value]...], chosen_upto
+    lead       ballot, [node...] whose promises made the quorum
+    propose    slot, ballot, value, [[origin, incarnation, seq]...]
+    apply      slot, value, [[origin, incarnation, seq]...] those that took effect here
+    snapshot   slot, hash                      taken here
+    install    slot, hash, applied             another node's; `applied` before it
+    admit      seq                             a read began that the state is to answer
+    read       seq, applied, ballot            it was answered from the state after `applied`;
+                                               ballot of this node's lease, or null
+    reply      seq, ok | fail | unknown        to a command that went through the log
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from .ballot import Ballot
+from .messages import (
+    NOOP,
+    Accept,
+    Accepted,
+    AcceptRecord,
+    AnyMessage,
+    AnyRecord,
+    ChosenRecord,
+    Command,
+    Prepare,
+    Promise,
+    PromiseRecord,
+)
+
+TraceEvent = list[Any]
+
+
+@lru_cache(maxsize=8192)
+def value_id(value: bytes) -> str:
+    """The name of a value: `noop`, or 16 hexadecimal digits of its BLAKE2b hash."""
+    return "noop" if value == NOOP else hashlib.blake2b(value, digest_size=8).hexdigest()
+
+
+class Trace:
+    """Collects events; whoever drives the node takes them from `events`. `now_ns`: the clock.
+    `lean`: without the messages that only a person who reads the trace would miss."""
+
+    def __init__(self, now_ns: Callable[[], int], lean: bool = False) -> None:
+        self.events: list[TraceEvent] = []
+        self._now_ns = now_ns
+        self._lean = lean
+
+    def add(self, kind: str, *more: Any) -> None:
+        """Note an event that happens now."""
+        self.events.append([self._now_ns(), kind, *more])
+
+    def records(self, records: list[AnyRecord], lsn: int) -> None:
+        """Records that leave for the log; the last one has number `lsn`."""
+        number = lsn - len(records)
+        for record in records:
+            number += 1
+            match record:
+                case AcceptRecord(slot, ballot, value):
+                    self.add("accept", number, slot, ballot, value_id(value))
+                case PromiseRecord(ballot):
+                    self.add("promise", number, ballot)
+                case ChosenRecord(upto):
+                    self.add("chosen", number, upto)
+
+    def message(self, kind: str, peer: str, message: AnyMessage) -> None:
+        """`kind`: send or receive. Only what the proof speaks of is kept."""
+        if isinstance(message, Accepted):
+            if kind == "send" or not self._lean:
+                self.add(kind, peer, "2b", message.ballot, message.slot)
+            return
+        if self._lean and not isinstance(message, Promise):
+            return
+        match message:
+            case Accept(ballot, slot, value, _):
+                self.add(kind, peer, "2a", ballot, slot, value_id(value))
+            case Prepare(ballot, from_slot):
+                self.add(kind, peer, "1a", ballot, from_slot)
+            case Promise():
+                if kind == "send":
+                    self.add(kind, peer, "1b", message.ballot)
+                else:
+                    accepted = _named(message)
+                    self.add(kind, peer, "1b", message.ballot, accepted, message.chosen_upto)
+
+    def report(self, promise: Promise) -> None:
+        """What a promise will say, when it is made up; it leaves when it is durable."""
+        self.add("report", promise.ballot, promise.from_slot, _named(promise), promise.chosen_upto)
+
+    def propose(self, slot: int, ballot: Ballot, value: bytes, commands: list[Command]) -> None:
+        self.add("propose", slot, ballot, value_id(value), identities(commands))
+
+    def reply(self, seq: int, reply: bytes) -> None:
+        """Told apart as clients do: anything but an error happened."""
+        outcome = "ok"
+        if reply.startswith(b"-"):
+            outcome = "fail" if reply.startswith(b"-FAIL") else "unknown"
+        self.add("reply", seq, outcome)
+
+
+def _named(promise: Promise) -> list[tuple[int, Ballot, str]]:
+    return [(slot, ballot, value_id(value)) for slot, ballot, value in promise.accepted]
+
+
+def identities(commands: list[Command]) -> list[tuple[str, int, int]]:
+    """(origin, incarnation, seq) of each."""
+    return [(c.origin, c.incarnation, c.seq) for c in commands]
+
+
+def state_id(snapshot: bytes) -> str:
+    """The name of a state."""
+    return hashlib.blake2b(snapshot, digest_size=8).hexdigest()

@@ -1,0 +1,49 @@
+"""Lemmas: what the proof of Paxos rests on, and how a failure of one is told."""
+
+from __future__ import annotations
+
+import msgspec
+
+LEMMAS = {
+    "I1": "one value at most is proposed in a slot under a ballot",
+    "I2": "a node proposes only under ballots of its own present life",
+    "I3": "what an acceptor promised and accepted durably never goes back, not over a restart",
+    "I4": "after a promise no lower ballot is accepted (P1)",
+    "I5": "an answer leaves an acceptor only when what it says is durable",
+    "I6": "a promise reports the highest proposal accepted in every slot it covers",
+    "I7": "a proposal has a quorum of promises, and the value of the highest they report (P2c)",
+    "I8": "every phase-1 quorum meets every phase-2 quorum",
+    "I9": "after a value is chosen every higher ballot proposes that value (P2b)",
+    "I10": "one value at most is chosen in a slot",
+    "I11": "only chosen values are applied, in order, without gaps",
+    "I12": "a command is acknowledged only when it is chosen, and refused only when it never is",
+    "I13": "a command takes effect once at most",
+    "I14": "a read sees everything that was acknowledged before it began",
+    "I15": "no node reads under a lease once a higher ballot leads",
+}
+"""In the order of the proof: a later one follows from, or builds on, the ones before."""
+
+THEOREMS = frozenset({"I9", "I10"})
+"""They follow from I1 to I8: they cannot be the first to fail."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A lemma that does not hold: at which node, slot and ballot (where these make sense), at
+    which moment of the run, and how, in a sentence."""
+
+    lemma: str
+    node: str
+    time_ns: int
+    text: str
+    slot: int | None = None
+    ballot: str | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Earliest first; of the same moment the lemma that the others build on."""
+        return (self.time_ns, int(self.lemma[1:]))
+
+
+def ballot_text(ballot: object) -> str:
+    """`[3, "n1", 2]` as `3.n1.2`."""
+    return ".".join(str(part) for part in ballot) if isinstance(ballot, list | tuple) else "?"

@@ -1,0 +1,279 @@
+"""What one node's own trace must show: lemmas I2 to I7, and parts of I11, in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from paxtest.auditor.lemma import Failure, ballot_text
+
+Ballot = tuple[int, str, int]
+NOTHING: tuple[Failure, ...] = ()
+ZERO: Ballot = (0, "", 0)
+
+
+@dataclass
+class Promised:
+    """What the promises that a candidate has received say: by node, highest report by slot."""
+
+    accepted: dict[str, dict[int, tuple[Ballot, str]]] = field(default_factory=dict)
+    chosen_upto: int = 0
+
+
+class NodeAudit:
+    """Walks one trace. Memory is bounded by what is open, not by the length of the trace."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.q1 = 1
+        self._incarnation = 0
+        self._fsynced = 0
+        self._promise_lsn: dict[Ballot, int] = {}
+        self._accept_lsn: dict[tuple[int, Ballot], int] = {}
+        self._pending: list[tuple[int, str, Any]] = []  # written, not yet known to be durable
+        self._durable_promise = ZERO
+        self._durable_accepts: dict[int, tuple[Ballot, str]] = {}
+        self._durable_chosen = 0
+        self._highest = ZERO  # promised or accepted, durable or not
+        self._accepted: dict[int, tuple[Ballot, str]] = {}
+        self._applied = 0
+        self._promises: dict[Ballot, Promised] = {}
+        self._leading: Ballot | None = None
+        self._quorum: list[str] = []
+        self._proposed: set[tuple[int, Ballot]] = set()
+
+    def walk(self, events: list[list[Any]]) -> Iterator[Failure]:
+        """All failures, in the order of the trace."""
+        handlers = {
+            name.removeprefix("_on_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("_on_")
+        }
+        for event in events:
+            handler = handlers.get(event[1])
+            if handler is not None:
+                found = handler(event[0], *event[2:])
+                if found is not NOTHING:
+                    yield from found
+
+    def _fail(
+        self, lemma: str, at: int, text: str, slot: int | None = None, ballot: Any = None
+    ) -> Failure:
+        told = None if ballot is None else ballot_text(ballot)
+        return Failure(lemma, self.node, at, f"{self.node} {text}", slot, told)
+
+    # --- restart and durability: I3 ---
+
+    def _on_start(
+        self, at: int, incarnation: int, promised: Any, chosen_upto: int, snapshot_slot: int,
+        q1: int, q2: int, nodes: Any, reads: str, accepted: Any,
+    ) -> Iterator[Failure]:  # fmt: skip
+        before, after = self._durable_promise, ballot(promised)
+        if after < before:
+            yield self._fail(
+                "I3", at, f"came back with promise {ballot_text(after)}, but had durably promised"
+                f" {ballot_text(before)}", ballot=before,
+            )  # fmt: skip
+        found = {slot: (ballot(b), value) for slot, b, value in accepted}
+        for slot, (b, _) in sorted(self._durable_accepts.items()):
+            if slot > chosen_upto and (slot not in found or found[slot][0] < b):
+                yield self._fail(
+                    "I3", at, f"came back without the proposal {ballot_text(b)} that it had"
+                    f" durably accepted in slot {slot}", slot, b,
+                )  # fmt: skip
+                break
+        if chosen_upto < self._durable_chosen and not accepted:
+            yield self._fail(
+                "I3", at, f"came back knowing slots up to {chosen_upto}, but had durably noted"
+                f" those up to {self._durable_chosen} as chosen", chosen_upto + 1,
+            )  # fmt: skip
+        self.q1 = q1
+        self._incarnation = incarnation
+        self._fsynced = 0
+        self._pending.clear()
+        self._promise_lsn.clear()
+        self._accept_lsn.clear()
+        self._durable_promise = self._highest = after
+        self._durable_accepts = dict(found)
+        self._durable_chosen = chosen_upto
+        self._accepted = dict(found)
+        self._applied = snapshot_slot
+        self._promises.clear()
+        self._leading = None
+        self._proposed.clear()
+
+    def _on_fsync(self, at: int, lsn: int) -> Iterable[Failure]:
+        self._fsynced = max(self._fsynced, lsn)
+        done = 0
+        for number, kind, what in self._pending:
+            if number > lsn:
+                break
+            done += 1
+            if kind == "promise":
+                self._durable_promise = max(self._durable_promise, what)
+            elif kind == "chosen":
+                self._durable_chosen = max(self._durable_chosen, what)
+            else:
+                slot, b, value = what
+                self._durable_promise = max(self._durable_promise, b)
+                self._durable_accepts[slot] = (b, value)
+        del self._pending[:done]
+        return NOTHING
+
+    def _on_chosen(self, at: int, lsn: int, upto: int) -> Iterable[Failure]:
+        self._pending.append((lsn, "chosen", upto))
+        return NOTHING
+
+    # --- the acceptor: I3 to I6 ---
+
+    def _on_promise(self, at: int, lsn: int, raw: Any) -> Iterator[Failure]:
+        b = ballot(raw)
+        self._pending.append((lsn, "promise", b))
+        self._promise_lsn[b] = lsn
+        if b < self._highest:
+            yield self._fail(
+                "I3", at, f"promised {ballot_text(b)} after {ballot_text(self._highest)}", ballot=b
+            )
+        self._highest = max(self._highest, b)
+
+    def _on_accept(self, at: int, lsn: int, slot: int, raw: Any, value: str) -> Iterator[Failure]:
+        b = ballot(raw)
+        self._pending.append((lsn, "accept", (slot, b, value)))
+        self._accept_lsn[slot, b] = lsn
+        if b < self._highest:
+            yield self._fail(
+                "I4", at, f"accepted {ballot_text(b)} in slot {slot} after it had promised"
+                f" {ballot_text(self._highest)}", slot, b,
+            )  # fmt: skip
+        self._highest = max(self._highest, b)
+        if slot > self._applied:
+            known = self._accepted.get(slot)
+            if known is None or known[0] <= b:
+                self._accepted[slot] = (b, value)
+
+    def _on_send(self, at: int, peer: str, kind: str, *more: Any) -> Iterable[Failure]:
+        if kind == "1b":
+            return self._promise_sent(at, peer, *more)
+        if kind == "2b":
+            return self._acceptance_sent(at, peer, *more)
+        return NOTHING
+
+    def _on_report(
+        self, at: int, raw: Any, from_slot: int, reported: Any, chosen_upto: int
+    ) -> Iterator[Failure]:
+        b = ballot(raw)
+        self._highest = max(self._highest, b)
+        said = {slot: (ballot(k), value) for slot, k, value in reported}
+        if chosen_upto < self._applied and from_slot <= self._applied:
+            yield self._fail(
+                "I6", at, f"said in its promise of {ballot_text(b)} that slots up to {chosen_upto}"
+                f" are chosen, but had applied those up to {self._applied}", chosen_upto + 1, b,
+            )  # fmt: skip
+        for slot, (k, value) in self._accepted.items():
+            if slot <= chosen_upto or slot < from_slot or said.get(slot) == (k, value):
+                continue
+            told = said.get(slot)
+            what = "nothing" if told is None else f"ballot {ballot_text(told[0])}"
+            yield self._fail(
+                "I6", at, f"reported {what} for slot {slot} in its promise of {ballot_text(b)}, but"
+                f" had accepted ballot {ballot_text(k)} there", slot, b,
+            )  # fmt: skip
+            break
+
+    def _promise_sent(self, at: int, peer: str, raw: Any) -> Iterator[Failure]:
+        b = ballot(raw)
+        lsn = self._promise_lsn.get(b)
+        if b > self._durable_promise and (lsn is None or lsn > self._fsynced):
+            yield self._fail(
+                "I5", at, f"promised {ballot_text(b)} to {peer} before the promise was durable",
+                ballot=b,
+            )  # fmt: skip
+
+    def _acceptance_sent(self, at: int, peer: str, raw: Any, slot: int) -> Iterator[Failure]:
+        b = ballot(raw)
+        lsn = self._accept_lsn.get((slot, b))
+        known = self._durable_accepts.get(slot)
+        durable = (lsn is not None and lsn <= self._fsynced) or (
+            known is not None and known[0] == b
+        )
+        if not durable:
+            yield self._fail(
+                "I5", at, f"told {peer} that it accepted ballot {ballot_text(b)} in slot {slot}"
+                " before that was durable", slot, b,
+            )  # fmt: skip
+
+    # --- the proposer: I2, I7 ---
+
+    def _on_receive(self, at: int, source: str, kind: str, *more: Any) -> Iterable[Failure]:
+        if kind == "1b":
+            raw, reported, chosen_upto = more
+            b = ballot(raw)
+            if b[1] == self.node:
+                heard = self._promises.setdefault(b, Promised())
+                heard.accepted[source] = {s: (ballot(k), v) for s, k, v in reported}
+                heard.chosen_upto = max(heard.chosen_upto, chosen_upto)
+        return NOTHING
+
+    def _on_lead(self, at: int, raw: Any, promisers: list[str]) -> Iterable[Failure]:
+        self._leading, self._quorum = ballot(raw), list(promisers)
+        for older in [b for b in self._promises if b < self._leading]:
+            del self._promises[older]
+        self._proposed.clear()
+        return NOTHING
+
+    def _on_propose(self, at: int, slot: int, raw: Any, value: str, ids: Any) -> Iterator[Failure]:
+        b = ballot(raw)
+        if (slot, b) in self._proposed:
+            return
+        self._proposed.add((slot, b))
+        if b[1] != self.node or b[2] != self._incarnation:
+            yield self._fail(
+                "I2", at, f"proposed in slot {slot} under ballot {ballot_text(b)}, which is not of"
+                f" its life {self._incarnation}", slot, b,
+            )  # fmt: skip
+        heard = self._promises.get(b, Promised())
+        promisers = [node for node in self._quorum if node in heard.accepted]
+        if self._leading != b or len(promisers) < self.q1:
+            yield self._fail(
+                "I7", at, f"proposed in slot {slot} under ballot {ballot_text(b)} with promises of"
+                f" it from {', '.join(promisers) or 'nobody'}, {self.q1} are a quorum", slot, b,
+            )  # fmt: skip
+            return
+        reports = [r[slot] for node in promisers if (r := heard.accepted[node]) and slot in r]
+        if reports:
+            highest, adopted = max(reports)
+            if value != adopted and slot > heard.chosen_upto:
+                yield self._fail(
+                    "I7", at, f"proposed {value} in slot {slot} under ballot {ballot_text(b)},"
+                    f" but the highest ballot reported there, {ballot_text(highest)}, has"
+                    f" {adopted}", slot, b,
+                )  # fmt: skip
+
+    # --- the learner: order, part of I11 ---
+
+    def _on_apply(self, at: int, slot: int, value: str, ids: Any) -> Iterator[Failure]:
+        if slot != self._applied + 1:
+            yield self._fail(
+                "I11", at, f"applied slot {slot} right after slot {self._applied}", slot
+            )
+        self._applied = slot
+        self._accepted.pop(slot, None)
+        self._durable_accepts.pop(slot, None)
+
+    def _on_install(self, at: int, slot: int, state: str, applied: int) -> Iterator[Failure]:
+        if slot <= applied:
+            yield self._fail(
+                "I11", at, f"installed a snapshot of slot {slot}, but had applied those up to"
+                f" {applied}", slot,
+            )  # fmt: skip
+        self._applied = max(slot, applied)
+        for passed in [s for s in self._accepted if s <= slot]:
+            del self._accepted[passed]
+        for passed in [s for s in self._durable_accepts if s <= slot]:
+            del self._durable_accepts[passed]
+
+
+def ballot(raw: Any) -> Ballot:
+    """A ballot as it stands in a trace, ordered like the real one."""
+    return (raw[0], raw[1], raw[2])
