@@ -43,13 +43,13 @@ from .messages import (
     Accept,
     Accepted,
     AcceptRecord,
-    AnyMessage,
-    AnyRecord,
     ChosenRecord,
     Command,
+    Message,
     Prepare,
     Promise,
     PromiseRecord,
+    Record,
 )
 
 TraceEvent = list[Any]
@@ -74,7 +74,7 @@ class Trace:
         """Note an event that happens now."""
         self.events.append([self._now_ns(), kind, *more])
 
-    def records(self, records: list[AnyRecord], lsn: int) -> None:
+    def records(self, records: list[Record], lsn: int) -> None:
         """Records that leave for the log; the last one has number `lsn`."""
         number = lsn - len(records)
         for record in records:
@@ -87,7 +87,7 @@ class Trace:
                 case ChosenRecord(upto):
                     self.add("chosen", number, upto)
 
-    def message(self, kind: str, peer: str, message: AnyMessage) -> None:
+    def message(self, kind: str, peer: str, message: Message) -> None:
         """`kind`: send or receive. Only what the proof speaks of is kept."""
         if isinstance(message, Accepted):
             if kind == "send" or not self._lean:
