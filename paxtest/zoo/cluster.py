@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from paxtest.cluster.paxos_server.bugs import BUGS
 from paxtest.errors import StoreError
 from paxtest.store import Run
@@ -17,6 +19,7 @@ from paxtest.verdict import RunResult, Verdict
 from paxtest.zoo.row import CONTROL, Mode, Row
 
 GRACE_S = 180.0  # provisioning, healing, final reads and checking, beyond the load
+SECOND = 1_000_000  # seeds of the second runs lie this far from the first
 STOP_S = 60.0  # an interrupted run heals and tears down
 
 
@@ -32,11 +35,11 @@ class Setting:
     keep: bool = False
 
 
-def command(bug: str, seed: int, setting: Setting) -> list[str]:
+def command(bug: str, seed: int, load_s: float, setting: Setting) -> list[str]:
     """The run's arguments, from `run` on."""
     words = ["run", *(["--preset", setting.preset] if setting.preset else [])]
     words += ["--seed", str(seed)]
-    words += ["--time-limit", f"{setting.budget_s:g}", "--cluster", setting.cluster]
+    words += ["--time-limit", f"{load_s:g}", "--cluster", setting.cluster]
     if setting.nemeses:
         words += ["--nemesis", setting.nemeses]
     if bug != CONTROL:
@@ -45,10 +48,26 @@ def command(bug: str, seed: int, setting: Setting) -> list[str]:
 
 
 def one(bug: str, seed: int, label: str, setting: Setting) -> Row:
-    """Carry out one run. The run directory is removed unless it is to be kept."""
+    """Spend the budget on one bug: a short run first, and where that finds nothing a long one
+    with what is left. Most of what is found is found early, and some checks (final reads, the
+    auditor) speak only when a run is over. The correct server gets the whole budget at once."""
+    budget_s = setting.budget_s
+    if bug == CONTROL:
+        return _carry_out(bug, seed, label, budget_s, setting)
+    row = _carry_out(bug, seed, label, budget_s / 4, setting)
+    if row.found or row.error:
+        return row
+    operations, seconds = row.operations, row.seconds
+    row = _carry_out(bug, seed + SECOND, label, budget_s * 3 / 4, setting)
+    operations, seconds = operations + row.operations, seconds + row.seconds
+    return msgspec.structs.replace(row, seed=seed, operations=operations, seconds=seconds)
+
+
+def _carry_out(bug: str, seed: int, label: str, load_s: float, setting: Setting) -> Row:
+    """One run. The run directory is removed unless it is to be kept."""
     store = setting.folder / "runs" / f"{bug}-{seed}"
     shutil.rmtree(store, ignore_errors=True)
-    words = command(bug, seed, setting)
+    words = command(bug, seed, load_s, setting)
     said = shlex.join(["paxtest", *words])
     row = Row(Mode.CLUSTER, label, bug, seed, found=False, command=said)
     argv = [sys.executable, "-m", "paxtest", *words, "--store", str(store)]
@@ -56,7 +75,7 @@ def one(bug: str, seed: int, label: str, setting: Setting) -> Row:
         argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            _, errors = process.communicate(timeout=setting.budget_s + GRACE_S)
+            _, errors = process.communicate(timeout=load_s + GRACE_S)
         except BaseException as error:
             process.send_signal(signal.SIGINT)
             try:
@@ -65,7 +84,7 @@ def one(bug: str, seed: int, label: str, setting: Setting) -> Row:
                 process.kill()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
-            return _failed(row, f"did not end within {setting.budget_s + GRACE_S:g} s")
+            return _failed(row, f"did not end within {load_s + GRACE_S:g} s")
     try:
         result = Run((store / "latest").resolve()).load_results()
     except StoreError:

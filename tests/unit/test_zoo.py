@@ -115,12 +115,31 @@ def test_the_page_and_the_json_show_both_modes_side_by_side(tmp_path: Path) -> N
 
 def test_a_run_is_the_command_it_says(tmp_path: Path) -> None:
     setting = cluster.Setting(30, "kill", "local", "hunt", tmp_path)
-    words = cluster.command("retry-dup", 5, setting)
+    words = cluster.command("retry-dup", 5, 15, setting)
     for pair in (("--bug", "retry-dup"), ("--workload", "counter"), ("--seed", "5"),
                  ("--nemesis", "kill"), ("--preset", "hunt")):  # fmt: skip
         at = words.index(pair[0])
         assert words[at + 1] == pair[1]
-    assert "--bug" not in cluster.command(CONTROL, 5, setting)
+    assert "--bug" not in cluster.command(CONTROL, 5, 60, setting)
+
+
+def test_the_budget_is_spent_on_a_short_run_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def carry_out(bug: str, seed: int, label: str, load_s: float, setting: object) -> Row:
+        asked.append((seed, load_s))
+        return row(bug, seed, found=load_s > 20, operations=100, seconds=load_s)
+
+    monkeypatch.setattr(cluster, "_carry_out", carry_out)
+    setting = cluster.Setting(60, "", "local", "hunt", tmp_path)
+    made = cluster.one("retry-dup", 5, "all", setting)
+    assert asked == [(5, 15), (5 + cluster.SECOND, 45)]
+    assert (made.seed, made.found, made.operations, made.seconds) == (5, True, 200, 60)
+    asked.clear()
+    cluster.one(CONTROL, 5, "all", setting)
+    assert asked == [(5, 60)]
 
 
 def test_a_result_becomes_a_row() -> None:
