@@ -1,0 +1,1 @@
+"""What the benchmarks of the reference server share. No benchmark by itself."""
