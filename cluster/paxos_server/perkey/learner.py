@@ -1,4 +1,4 @@
-"""Learner: finds out what was chosen from what the acceptors have accepted.
+"""Learner: finds out what is chosen from what the acceptors have accepted.
 
 It counts *proposals* {ballot, value}, never values: the same value may be accepted by a majority
 under different ballots without being chosen, and another value be chosen afterwards.
@@ -6,26 +6,30 @@ under different ballots without being chosen, and another value be chosen afterw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..ballot import Ballot
 from ..bugs import Bugs
 from .messages import Entry
 from .single import Quorum
 
 
-def chosen(
-    accepted: Mapping[str, tuple[Ballot, Entry]], quorum: Quorum, bugs: Bugs
-) -> Entry | None:
-    """The value chosen, as far as these acceptors show it: acceptor -> its accepted proposal.
+class Learner:
+    """Of one instance. It hears of acceptances that are durable; an acceptor that has accepted a
+    proposal counts for it for ever, whatever it accepts later."""
 
-    None proves nothing: the learner may then run a proposal of its own (`Writing.settle`), which
-    ends with a chosen value, whichever that is.
-    """
-    voters: dict[object, set[str]] = {}
-    for node, (ballot, entry) in accepted.items():
-        proposal = entry.stamp if bugs.active("learn-by-value") else ballot
-        voters.setdefault(proposal, set()).add(node)
-        if quorum(voters[proposal]):
-            return entry
-    return None
+    def __init__(self, quorum: Quorum, bugs: Bugs) -> None:
+        self._quorum = quorum
+        self._bugs = bugs
+        self._acceptors: dict[object, set[str]] = {}
+
+    def accepted(self, node: str, ballot: Ballot, entry: Entry) -> bool:
+        """An acceptor has accepted this proposal. True if it is chosen: a quorum has.
+
+        False proves nothing: who must know runs a proposal of his own (`Writing.settle`), which
+        ends with a chosen value, whichever that is.
+        """
+        proposal: object = ballot
+        if self._bugs.active("learn-by-value"):
+            proposal = entry.stamp
+        acceptors = self._acceptors.setdefault(proposal, set())
+        acceptors.add(node)
+        return self._quorum(acceptors)

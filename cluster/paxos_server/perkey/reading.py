@@ -13,7 +13,7 @@ from ..gateway import QUEUE_FULL
 from ..resp import error
 from .catchup import CatchingUp
 from .commands import query
-from .learner import chosen
+from .learner import Learner
 from .messages import AskVersion, Version
 from .parts import Parts
 from .writing import Writing
@@ -121,15 +121,13 @@ class Reading:
 
     def _learn(self, key: bytes, poll: Poll, pending: int) -> None:
         """The version after the one known here is accepted by somebody, and perhaps chosen."""
-        accepted = {
-            node: answer.accepted
-            for node, answer in poll.answers.items()
-            if answer.accepted is not None and answer.version + 1 == pending
-        }
-        entry = chosen(accepted, self._parts.membership.phase2, self._parts.bugs)
-        if entry is not None:
-            self._keys.learn(key, entry)  # comes back to `learnt`
-        elif poll.pending == pending:
+        learner = Learner(self._parts.membership.phase2, self._parts.bugs)
+        for node, answer in poll.answers.items():
+            accepted = answer.accepted if answer.version + 1 == pending else None
+            if accepted is not None and learner.accepted(node, *accepted):
+                self._keys.learn(key, accepted[1])  # comes back to `learnt`
+                return
+        if poll.pending == pending:
             self._writing.settle(key, pending, max(read.deadline_s for read in poll.reads))
         else:
             # Whoever proposes it is likely to be at work: do not thwart him at once.

@@ -155,7 +155,9 @@ class Replica:
         return "replica"
 
     def stand(self) -> None:
-        """There are no elections."""
+        """There are no elections, but a proposer of some key may begin anew."""
+        self._parts.moment.advance()
+        self.writing.stand()
 
     def recovered(self) -> str:
         """What the node came back with, for its log."""

@@ -53,23 +53,23 @@ class Phase(StrEnum):
 
 
 class Proposer(Generic[V]):
-    """Gets a value chosen: its own, or another that may have been chosen already.
+    """Tries to get a value chosen: its own, or another that may have been chosen already. Whether
+    it succeeds is the learner's business.
 
     `value` is what an accept carries, `own` what the proposer would like to be chosen, from the
     moment on at which it first may say so (`propose`). One ballot at a time; a ballot must never
     be used for two values, which the caller sees to by never giving the same one twice.
     """
 
-    __slots__ = ("_accepted", "_highest", "_phase1", "_phase2", "_promised", "ballot", "own",
-                 "phase", "value")  # fmt: skip
+    __slots__ = ("_accepted", "_highest", "_phase1", "_promised", "ballot", "own", "phase",
+                 "value")  # fmt: skip
 
-    def __init__(self, phase1: Quorum, phase2: Quorum) -> None:
+    def __init__(self, phase1: Quorum) -> None:
         self.own: V | None = None
         self.value: V | None = None
         self.ballot: Ballot = ZERO
         self.phase = Phase.IDLE
         self._phase1 = phase1
-        self._phase2 = phase2
         self._promised: set[str] = set()
         self._accepted: set[str] = set()
         self._highest: Ballot = ZERO
@@ -111,12 +111,10 @@ class Proposer(Generic[V]):
         self.phase = Phase.ACCEPTING
         return True
 
-    def on_accepted(self, node: str, ballot: Ballot) -> bool:
-        """Phase 2b arrived. True when `value` is chosen: a quorum has accepted this very ballot."""
-        if self.phase is not Phase.ACCEPTING or ballot != self.ballot:
-            return False
-        self._accepted.add(node)
-        return self._phase2(self._accepted)
+    def on_accepted(self, node: str, ballot: Ballot) -> None:
+        """Phase 2b arrived: this acceptor need not be asked again."""
+        if self.phase is Phase.ACCEPTING and ballot == self.ballot:
+            self._accepted.add(node)
 
     def on_refused(self, ballot: Ballot) -> bool:
         """An acceptor has promised a higher ballot. True when that is news: give this one up."""

@@ -17,7 +17,7 @@ from ..messages import Message
 from ..resp import error
 from .commands import Scratch
 from .keys import Key
-from .learner import chosen
+from .learner import Learner
 from .messages import Accept, Accepted, Decided, Entry, Prepare, Promise, Refused, Stamp
 from .parts import Parts
 from .single import Phase, Proposer
@@ -47,17 +47,21 @@ class Waiting:
 class Attempt:
     """A proposal for the next version of a key. `batch` is taken from the queue when the acceptors
     have left the choice to us: until then its commands can still be refused. It is empty, too,
-    where the only aim is to learn what is being chosen. `reported`: the last accepted proposals
-    that the acceptors have told of."""
+    where the only aim is to learn what is being chosen. `sent`: what was proposed under
+    which ballot."""
 
-    __slots__ = ("batch", "previous", "proposer", "reported", "resend_s", "resume_s", "version")
+    __slots__ = ("batch", "learner", "previous", "proposer", "resend_s", "resume_s", "sent",
+                 "version")  # fmt: skip
 
-    def __init__(self, proposer: Proposer[Entry], version: int, previous: Stamp | None) -> None:
+    def __init__(
+        self, proposer: Proposer[Entry], learner: Learner, version: int, previous: Stamp | None
+    ) -> None:
         self.proposer = proposer
+        self.learner = learner
         self.version = version
         self.batch: list[Waiting] = []
         self.previous = previous
-        self.reported: dict[str, tuple[Ballot, Entry]] = {}
+        self.sent: dict[Ballot, Entry] = {}
         self.resend_s = 0.0
         self.resume_s = 0.0  # when an idle proposer takes its next ballot
 
@@ -118,6 +122,18 @@ class Writing:
         work.settle, work.settle_s = version, max(work.settle_s, until_s)
         self._go_on(key, work)
 
+    def stand(self) -> None:
+        """Take a new ballot for some key now, one with work if there is any. Always safe."""
+        keys = list(self._works) or self._keys.order
+        if not keys:
+            return
+        key = self._parts.rng.choice(keys)
+        state, work = self._keys.open(key), self._works.get(key)
+        if work is not None and work.attempt is not None:
+            self._prepare(key, state, work.attempt)
+        else:
+            self.settle(key, state.version + 1, self._moment.now_s + self._config.resend_s)
+
     # --- proposing ---
 
     def _go_on(self, key: bytes, work: Work) -> None:
@@ -129,8 +145,9 @@ class Writing:
         if not work.queue and not learn_only:
             del self._works[key]
             return
-        proposer: Proposer[Entry] = Proposer(self._membership.phase1, self._membership.phase2)
-        work.attempt = attempt = Attempt(proposer, state.version + 1, state.stamp)
+        proposer: Proposer[Entry] = Proposer(self._membership.phase1)
+        learner = Learner(self._membership.phase2, self._parts.bugs)
+        work.attempt = attempt = Attempt(proposer, learner, state.version + 1, state.stamp)
         if not learn_only and self._may_skip_prepare(state):
             state.rounds = FAST_ROUND
             proposer.skip_prepare(Ballot(FAST_ROUND, self._node, self._incarnation))
@@ -173,6 +190,8 @@ class Writing:
             count = min(len(queue), self._config.batch_commands)
             attempt.batch = [queue.popleft() for _ in range(count)]
             attempt.proposer.propose(self._entry(key, self._keys.open(key), attempt.batch))
+        assert attempt.proposer.value is not None
+        attempt.sent[attempt.proposer.ballot] = attempt.proposer.value
         self._send(attempt, self._question(key, attempt))
 
     def _send(self, attempt: Attempt, message: Message) -> None:
@@ -196,21 +215,19 @@ class Writing:
         attempt = self._attempt(key, message.version)
         if attempt is None:
             return
-        if accepted is not None:
-            attempt.reported[source] = accepted
-        if attempt.proposer.on_promise(source, ballot, accepted):
-            entry = chosen(attempt.reported, self._membership.phase2, self._parts.bugs)
-            if entry is None:
-                self._accept(key, self._works[key], attempt)
-            else:  # it has been chosen before: phase 2 would only repeat that
-                self._chosen(key, entry)
+        if accepted is not None and attempt.learner.accepted(source, *accepted):
+            self._chosen(key, accepted[1])  # phase 2 would only repeat it
+        elif attempt.proposer.on_promise(source, ballot, accepted):
+            self._accept(key, self._works[key], attempt)
 
     def on_accepted(self, source: str, message: Accepted) -> None:
         attempt = self._attempt(message.key, message.version)
-        if attempt is not None and attempt.proposer.on_accepted(source, message.ballot):
-            value = attempt.proposer.value
-            assert value is not None
-            self._chosen(message.key, value)
+        entry = None if attempt is None else attempt.sent.get(message.ballot)
+        if attempt is None or entry is None:
+            return
+        attempt.proposer.on_accepted(source, message.ballot)
+        if attempt.learner.accepted(source, message.ballot, entry):
+            self._chosen(message.key, entry)
 
     def _chosen(self, key: bytes, entry: Entry) -> None:
         self._parts.to_peers(Decided(key, entry.version, entry.stamp))
