@@ -9,17 +9,28 @@ from pathlib import Path
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PlanError, Unsupported
 from paxtest.nemesis.clock import ClockFamily
+from paxtest.nemesis.delay import DelayFamily
+from paxtest.nemesis.disk import DiskFamily
 from paxtest.nemesis.fault import Clock, Family, PlannedFault
 from paxtest.nemesis.kill import KillFamily
 from paxtest.nemesis.nemesis import Nemesis, Record
 from paxtest.nemesis.partition import PartitionFamily
 from paxtest.nemesis.pause import PauseFamily
+from paxtest.nemesis.quorum import QuorumFamily
 from paxtest.nemesis.schedule import DEFAULT_INTERVAL_S, build_schedule
 from paxtest.system import System
 
 FAMILIES: dict[str, Family] = {
     family.kind: family
-    for family in (PartitionFamily(), KillFamily(), PauseFamily(), ClockFamily())
+    for family in (
+        PartitionFamily(),
+        KillFamily(),
+        PauseFamily(),
+        ClockFamily(),
+        DelayFamily(),
+        DiskFamily(),
+        QuorumFamily(),
+    )
 }
 
 
@@ -58,6 +69,18 @@ def lacking(kinds: Sequence[str], cluster: Cluster, system: System) -> dict[str,
     """
     gaps = {kind: FAMILIES[kind].missing(cluster, system) for kind in kinds}
     return {kind: gap[0] for kind, gap in gaps.items() if gap is not None}
+
+
+async def unavailable(kinds: Sequence[str], cluster: Cluster, system: System) -> dict[str, str]:
+    """Single faults that cannot be had here though their kind can, and why. Asks the nodes: call
+    it after `check_supported`, when no load runs.
+    """
+    found: dict[str, str] = {}
+    for kind in kinds:
+        ask = getattr(FAMILIES[kind], "unavailable", None)
+        if ask is not None:
+            found |= await ask(cluster, system)
+    return found
 
 
 async def check_supported(kinds: Sequence[str], cluster: Cluster, system: System) -> None:
@@ -111,5 +134,7 @@ __all__ = [
     "check_supported",
     "fault_names",
     "names",
+    "lacking",
     "parse",
+    "unavailable",
 ]

@@ -38,6 +38,7 @@ MIX = Mix(
         frozenset({"strobe", "drift-slow", "jump-forward", "drift-fast"}),
     ),
     pace=1.5,
+    harmless=True,
 )
 BACKWARD = frozenset({"jump-back", "strobe", "drift-slow"})
 """The skews under which a process sees time repeat or crawl."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from paxtest.cluster.protocol import Cluster
+from paxtest.nemesis.ground import Ground
 from paxtest.system import System
 
 
@@ -44,6 +45,7 @@ class Mix:
     `pace`: the family's mean time between starts, in intervals of the schedule.
     `urgent`: names of which one comes in every 2.5 intervals, whatever else has to give way.
     `min_nodes`: names that make no sense with fewer nodes.
+    `alone`: nothing else is to happen meanwhile, but for what is `harmless` to such a fault.
     """
 
     kind: str
@@ -53,6 +55,8 @@ class Mix:
     pace: float = 1.0
     urgent: frozenset[str] = frozenset()
     min_nodes: Mapping[str, int] = field(default_factory=dict)
+    alone: bool = False
+    harmless: bool = False
 
     def names(self, nodes: int) -> list[str]:
         """The names that make sense on this many nodes, in a fixed order."""
@@ -64,17 +68,21 @@ class Context:
     """What actions work on. `leader` is asked for when a fault is injected, not before.
 
     `random_leader`: none answered, `leader` is any node, and the fault's text has to say so.
+    `ground`: what the faults of a run share.
     """
 
     cluster: Cluster
     system: System
     nodes: tuple[str, ...]
     leader: str
+    ground: Ground
     random_leader: bool = False
 
 
 class Action(Protocol):
-    """One fault about to happen. `undo` is complete before `inject` is called."""
+    """One fault about to happen. `undo` is complete before `inject` is called, and covers all
+    that it may do; `nodes` and `text` may grow with what it finds.
+    """
 
     nodes: list[str]
     text: str

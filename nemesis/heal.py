@@ -11,6 +11,7 @@ import msgspec
 
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError, StoreError, Unsupported
+from paxtest.nemesis import damage
 from paxtest.nemesis.clock import restore_true_time
 from paxtest.nemesis.record import FaultEvent, FaultJournal, Happening, read_journal, unhealed
 
@@ -83,7 +84,7 @@ async def undo_all(
 
 
 async def _undo(undo: dict[str, Any], cluster: Cluster, restart: Restart | None) -> list[str]:
-    """`undo` is what each family's action wrote: net, clock, resume, restart."""
+    """`undo` is what each family's action wrote: net, clock, resume, mend, restart."""
     said: list[str] = []
     if undo.get("net"):
         if cluster.net is None:
@@ -96,6 +97,8 @@ async def _undo(undo: dict[str, Any], cluster: Cluster, restart: Restart | None)
     for node, pid in undo.get("resume", {}).items():
         output = await cluster.remote(node).run(["sh", "-c", _CONTINUE, "sh", str(pid)])
         said.append(f"{node} pid {pid} {output.stdout.strip()}")
+    for node, note in undo.get("mend", {}).items():
+        said.append(f"{node}'s files: {await damage.mend(cluster.remote(node), note)}")
     for node in undo.get("restart", []):
         if restart is None:
             raise Unsupported(

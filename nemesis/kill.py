@@ -1,4 +1,4 @@
-"""kill -9 and restart: of one node, the leader, a minority, a majority, all at once."""
+"""kill -9 and restart: of one node, the leader, a minority, a majority, all at once; twice."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster
-from paxtest.errors import PaxtestError
-from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note, targets
+from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, targets
+from paxtest.nemesis.processes import Struck, another_leader, look, struck
 from paxtest.system import System
 
 # Short: bytes that a process had not flushed are gone at once, and a cluster that stays down
 # longer is only a cluster that is not being tested.
+_MASS = frozenset({"kill-all", "kill-majority", "kill-all-late"})
+_ONE, _MANY = (0.5, 2.0), (0.3, 0.8)
 MIX = Mix(
     kind="kill",
     weights={
@@ -20,45 +22,52 @@ MIX = Mix(
         "kill-leader": 2,
         "kill-minority": 1,
         "kill-majority": 1,
-        "kill-all": 3,
+        "kill-all": 2,
+        "kill-all-late": 2,
+        "kill-successor": 2,
+        "kill-again": 1,
     },
     hold_s={
-        "kill-one": (0.5, 2.0),
-        "kill-leader": (0.5, 2.0),
-        "kill-minority": (0.5, 2.0),
-        "kill-majority": (0.3, 0.8),
-        "kill-all": (0.3, 0.8),
+        "kill-one": _ONE,
+        "kill-leader": _ONE,
+        "kill-minority": _ONE,
+        "kill-majority": _MANY,
+        "kill-all": _MANY,
+        "kill-all-late": (1.5, 2.5),
+        "kill-successor": _ONE,
+        "kill-again": _ONE,
     },
     # Every other kill: with the default interval most nodes lose what they had not flushed at
     # least once in every 15 s.
     slots=(
-        frozenset({"kill-all", "kill-majority"}),
-        frozenset({"kill-leader", "kill-one", "kill-minority"}),
+        _MASS,
+        frozenset({"kill-leader", "kill-one", "kill-minority", "kill-successor", "kill-again"}),
     ),
     pace=0.75,
-    urgent=frozenset({"kill-all", "kill-majority"}),
+    urgent=_MASS,
+    min_nodes={"kill-all-late": 3, "kill-successor": 3},
 )
 
 
 class KillAction:
     """SIGKILL to the targets at the same moment; the processes' ids are the proof."""
 
-    def __init__(
-        self, nodes: list[str], before: dict[str, int], idle: list[str], context: Context, note: str
-    ) -> None:
-        self._system = context.system
-        self._before = before
-        self.nodes = nodes
-        self.undo: dict[str, Any] = {"restart": nodes}
-        self.text = "kill -9 " + " ".join(f"{n} (pid {before[n]})" for n in nodes) + note
-        if idle:
-            self.text += f"; already without a process: {' '.join(idle)}"
+    def __init__(self, found: Struck, fault: PlannedFault, context: Context) -> None:
+        self._fault = fault
+        self._context = context
+        self._before = dict(found.pids)
+        self.nodes = list(found.pids)
+        self.undo: dict[str, Any] = {"restart": list(self.nodes)}
+        self.text = found.told("kill -9", "already without a process")
 
     async def inject(self) -> None:
-        await asyncio.gather(*(self._system.kill(node) for node in self.nodes))
+        await self._kill(self.nodes)
+
+    async def _kill(self, nodes: list[str]) -> None:
+        await asyncio.gather(*(self._context.system.kill(node) for node in nodes))
 
     async def probe(self) -> tuple[bool, str]:
-        states = await asyncio.gather(*(self._system.process_state(n) for n in self.nodes))
+        states = await asyncio.gather(*(self._context.system.process_state(n) for n in self.nodes))
         gone = [pid != self._before[n] for n, (pid, _) in zip(self.nodes, states, strict=True)]
         said = [
             f"{n} pid {self._before[n]} {'gone' if ok else 'still runs'}"
@@ -67,20 +76,67 @@ class KillAction:
         return all(gone), ", ".join(said)
 
     async def heal(self) -> str:
-        """Start those that do not run. They may be running: a final heal comes after a heal."""
-        said = await asyncio.gather(*(self._restart(node) for node in self.nodes))
-        return ", ".join(said)
+        self._context.ground.let_up(self._fault.id)
+        return ", ".join(await asyncio.gather(*(self._start(node) for node in self.nodes)))
 
-    async def _restart(self, node: str) -> str:
-        pid, _ = await self._system.process_state(node)
-        if pid is None:
-            await self._system.start(node)
-            pid, _ = await self._system.process_state(node)
-        if pid is None:
-            raise PaxtestError(
-                f"node {node} does not run after its restart", f"read the logs of {node}"
-            )
-        return f"{node} pid {self._before[node]} -> {pid}"
+    async def _start(self, node: str) -> str:
+        started = await self._context.ground.start(node, self._fault.id)
+        return f"{node} pid {self._before[node]} -> {started.removeprefix(f'{node} ')}"
+
+
+class KillLate(KillAction):
+    """All nodes at once. Those of a majority start at once; a minority, with the one that led, as
+    late as the fault is over: what is known by then was known to those without it.
+    """
+
+    async def inject(self) -> None:
+        rng = Random(f"late {self._fault.seed}")
+        names, leader = self._context.nodes, self._context.leader
+        others = targets("minority", [n for n in names if n != leader], leader, rng)
+        late = [leader, *others][: (len(names) - 1) // 2]
+        held = self._context.ground.keep_down(self._fault.id, late)
+        self.text += f"; late: {' '.join(held)}"
+        await self._kill(self.nodes)
+        early = [node for node in self.nodes if node not in held]
+        await asyncio.gather(*(self._start(node) for node in early))
+
+
+class KillSuccessor(KillAction):
+    """The leader, and whoever takes its place as soon as it claims to: in mid-election."""
+
+    def __init__(self, found: Struck, fault: PlannedFault, context: Context) -> None:
+        super().__init__(found, fault, context)
+        self.undo = {"restart": list(context.nodes)}
+
+    async def inject(self) -> None:
+        await self._kill(self.nodes)
+        successor = await another_leader(self._context, self.nodes)
+        if successor is None:
+            self.text += "; no other node claims to lead"
+            return
+        found = await look([successor], self._context)
+        self._before |= found.pids
+        self.text += f"; {found.told('its successor', 'gone already')}"
+        self.nodes += found.pids
+        await self._kill(list(found.pids))
+
+
+class KillAgain(KillAction):
+    """Twice: the second time in the middle of its restart, or just after."""
+
+    async def inject(self) -> None:
+        await self._kill(self.nodes)
+        await asyncio.gather(*(self._start(node) for node in self.nodes))
+        await asyncio.sleep(Random(f"again {self._fault.seed}").uniform(0.05, 1.0))
+        self.text += ", and again after its restart"
+        await self._kill(self.nodes)
+
+
+_ACTIONS: dict[str, tuple[str, type[KillAction]]] = {
+    "kill-all-late": ("all", KillLate),
+    "kill-successor": ("leader", KillSuccessor),
+    "kill-again": ("one", KillAgain),
+}
 
 
 class KillFamily:
@@ -93,12 +149,7 @@ class KillFamily:
         return None
 
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
-        rng = Random(fault.seed)
-        chosen = targets(fault.name.removeprefix("kill-"), context.nodes, context.leader, rng)
-        states = await asyncio.gather(*(context.system.process_state(n) for n in chosen))
-        before = {n: pid for n, (pid, _) in zip(chosen, states, strict=True) if pid is not None}
-        idle = [node for node in chosen if node not in before]
-        if not before:
-            return f"nothing to kill: no process on {' '.join(chosen)}"
-        note = leader_note(context, fault.name == "kill-leader")
-        return KillAction(list(before), before, idle, context, note)
+        usual = (fault.name.removeprefix("kill-"), KillAction)
+        target, action = _ACTIONS.get(fault.name, usual)
+        found = await struck(target, fault, context)
+        return found if isinstance(found, str) else action(found, fault, context)

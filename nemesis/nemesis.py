@@ -12,7 +12,9 @@ from typing import Any
 
 from paxtest.cluster.protocol import Cluster
 from paxtest.nemesis.fault import Action, Clock, Context, Family, PlannedFault
+from paxtest.nemesis.ground import Ground
 from paxtest.nemesis.record import FaultEvent, FaultJournal, Happening
+from paxtest.nemesis.turns import Turns
 from paxtest.system import System
 from paxtest.verdict import FaultCounts
 
@@ -67,6 +69,8 @@ class Nemesis:
         self._in_force = {fault.after: asyncio.Event() for fault in schedule if fault.after}
         self._leader_at: dict[int, str] = {}  # whom each fault took for the leader
         self._leaders = _Leaders(system, self._nodes)
+        self._ground = Ground(cluster, system)
+        self._turns = Turns()
 
     # -- the run ----------------------------------------------------------------------------
 
@@ -85,17 +89,19 @@ class Nemesis:
         for fault in faults:
             await asyncio.sleep(origin + fault.start_s - time.monotonic())
             await self._after(fault)
-            late_s = time.monotonic() - origin - fault.start_s
-            hold_s = min(fault.duration_s, end_s - fault.start_s - late_s)
-            if hold_s <= 0:
-                self.notes.append(
-                    f"{_title(fault)}: left out, {late_s:.1f} s late at the run's end"
-                )
-                continue
-            try:
-                await self._strike(fault, hold_s)
-            finally:
-                self._tell_followers(fault)
+            async with self._turns.turn(self._families[fault.kind].mix):
+                await self._in_turn(fault, origin, end_s)
+
+    async def _in_turn(self, fault: PlannedFault, origin: float, end_s: float) -> None:
+        late_s = time.monotonic() - origin - fault.start_s
+        hold_s = min(fault.duration_s, end_s - fault.start_s - late_s)
+        if hold_s <= 0:
+            self.notes.append(f"{_title(fault)}: left out, {late_s:.1f} s late at the run's end")
+            return
+        try:
+            await self._strike(fault, hold_s)
+        finally:
+            self._tell_followers(fault)
 
     def _tell_followers(self, fault: PlannedFault) -> None:
         if fault.id in self._in_force:
@@ -136,7 +142,8 @@ class Nemesis:
         except Exception as error:
             await self._fail(fault, action, "inject", error)
         else:
-            await self._hold(fault, action, hold_s, watch)
+            # An act of several steps says how much of its time they take.
+            await self._hold(fault, action, hold_s - getattr(action, "lead_s", 0.0), watch)
         finally:
             watch.stop()
         await self._heal_one(fault, action, _HEAL_S)
@@ -149,7 +156,9 @@ class Nemesis:
             claim = await self._leaders.ask()
             leader = Random(f"leader {fault.seed}").choice(claim or self._nodes)
         self._leader_at[fault.id] = leader
-        return Context(self._cluster, self._system, self._nodes, leader, not claim)
+        return Context(
+            self._cluster, self._system, self._nodes, leader, self._ground, random_leader=not claim
+        )
 
     async def _hold(
         self, fault: PlannedFault, action: Action, hold_s: float, watch: _Watch
@@ -189,7 +198,7 @@ class Nemesis:
         try:
             async with asyncio.timeout(HEAL_LIMIT_S):
                 # The network first, and dead nodes last: a node that starts finds its peers.
-                order = ("partition", "clock", "pause", "kill")
+                order = ("partition", "delay", "clock", "pause", "kill", "disk", "quorum")
                 rank = {kind: place for place, kind in enumerate(order)}
                 active = sorted(self._active.values(), key=lambda pair: rank.get(pair[0].kind, 9))
                 for fault, action in active:
@@ -232,7 +241,10 @@ class Nemesis:
                 what = "was stopped" if pid is not None else "had no process"
                 self.notes.append(f"node {node} {what} although no fault was in force")
                 self._record("revive", {"node": node}, f"{node} {what}")
-                await (self._system.start(node) if pid is None else self._system.resume(node))
+                if pid is None:
+                    await self._ground.start(node, 0)
+                else:
+                    await self._system.resume(node)
             except Exception as error:
                 problems.append(f"node {node} could not be revived: {_words(error)}")
         return problems

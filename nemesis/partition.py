@@ -108,9 +108,8 @@ def cut_links(name: str, nodes: Sequence[str], leader: str, rng: Random) -> set[
 class PartitionAction:
     """Cuts through `cluster.net`. Seen by packets that no longer arrive, and one that does."""
 
-    def __init__(self, cut: set[Link], context: Context, name: str, rng: Random) -> None:
-        assert context.cluster.net is not None
-        self._net = context.cluster.net
+    def __init__(self, cut: set[Link], context: Context, fault: PlannedFault, rng: Random) -> None:
+        self._fault = fault.id
         self._context = context
         self._cut = sorted(cut)
         self._rng = rng
@@ -119,40 +118,56 @@ class PartitionAction:
         both = {link for link in cut if (link[1], link[0]) in cut}
         said = [f"{a}-{b}" for a, b in self._cut if (a, b) in both and a < b]
         said += [f"{a}->{b}" for a, b in self._cut if (a, b) not in both]
-        self.text = "cut " + " ".join(said) + leader_note(context, name in AT_LEADER)
+        self.text = "cut " + " ".join(said) + leader_note(context, fault.name in AT_LEADER)
 
     async def inject(self) -> None:
-        await self._net.cut(self._cut)
+        await self._context.ground.cut(self._fault, self._cut)
 
     async def probe(self) -> tuple[bool, str]:
-        """Up to three cut directions and one open one, between nodes that run: silence from a
-        dead node proves nothing.
-        """
-        system, port = self._context.system, self._context.system.peer_port
-        states = await asyncio.gather(*(system.process_state(n) for n in self._context.nodes))
-        alive = {
-            node
-            for node, (pid, state) in zip(self._context.nodes, states, strict=True)
-            if pid is not None and state not in ("T", "Z")
-        }
-        closed = [link for link in self._cut if alive >= set(link)]
-        all_links = {(a, b) for a in alive for b in alive if a != b}
-        opened = sorted(all_links - set(self._cut))
-        closed = self._rng.sample(closed, min(3, len(closed)))
-        opened = self._rng.sample(opened, min(1, len(opened)))
-        if not closed:
-            return False, "no cut link has running nodes at both ends"
-        seen = await asyncio.gather(*(self._net.reachable(a, b, port) for a, b in closed + opened))
-        said = [
-            f"{a}->{b} {'reaches' if got else 'silent'}"
-            for (a, b), got in zip(closed + opened, seen, strict=True)
-        ]
-        holds = not any(seen[: len(closed)]) and all(seen[len(closed) :])
-        return holds, ", ".join(said)
+        return await probe_cut(self._cut, self._context, self._rng)
 
     async def heal(self) -> str:
-        await self._net.heal()
-        return "all links open"
+        return await self._context.ground.open(self._fault)
+
+
+async def probe_cut(cut: Sequence[Link], context: Context, rng: Random) -> tuple[bool, str]:
+    """(does the cut hold, how that was seen): up to three cut directions and one open one, between
+    nodes that run, for silence from a dead node proves nothing.
+    """
+    assert context.cluster.net is not None
+    net, system, port = context.cluster.net, context.system, context.system.peer_port
+    states = await asyncio.gather(*(system.process_state(n) for n in context.nodes))
+    alive = {
+        node
+        for node, (pid, state) in zip(context.nodes, states, strict=True)
+        if pid is not None and state not in ("T", "Z")
+    }
+    closed = [link for link in cut if alive >= set(link)]
+    all_links = {(a, b) for a in alive for b in alive if a != b}
+    opened = sorted(all_links - context.ground.closed())
+    closed = rng.sample(closed, min(3, len(closed)))
+    opened = rng.sample(opened, min(1, len(opened)))
+    if not closed:
+        return False, "no cut link has running nodes at both ends"
+    seen = await asyncio.gather(*(net.reachable(a, b, port) for a, b in closed + opened))
+    said = [
+        f"{a}->{b} {'reaches' if got else 'silent'}"
+        for (a, b), got in zip(closed + opened, seen, strict=True)
+    ]
+    holds = not any(seen[: len(closed)]) and all(seen[len(closed) :])
+    return holds, ", ".join(said)
+
+
+def without_network(cluster: Cluster) -> tuple[str, str] | None:
+    """(what is missing, how to get it) where no fault of the network is possible."""
+    if cluster.net is None:
+        return (
+            f"cluster {cluster.name!r} has no way to touch the network",
+            "use '--cluster docker' or '--cluster local', or give the nodes' remotes",
+        )
+    if len(cluster.nodes) < 2:
+        return ("faults of the network need at least 2 nodes", "use '--nodes 3' or more")
+    return None
 
 
 class PartitionFamily:
@@ -162,18 +177,11 @@ class PartitionFamily:
     mix = MIX
 
     def missing(self, cluster: Cluster, system: System) -> tuple[str, str] | None:
-        if cluster.net is None:
-            return (
-                f"cluster {cluster.name!r} has no way to touch the network",
-                "use '--cluster docker' or '--cluster local', or give the nodes' remotes",
-            )
-        if len(cluster.nodes) < 2:
-            return ("a partition needs at least 2 nodes", "use '--nodes 3' or more")
-        return None
+        return without_network(cluster)
 
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
         rng = Random(fault.seed)
         cut = cut_links(fault.name, context.nodes, context.leader, rng)
         if not cut:
             return f"{fault.name} cuts nothing among {len(context.nodes)} nodes"
-        return PartitionAction(cut, context, fault.name, rng)
+        return PartitionAction(cut, context, fault, rng)

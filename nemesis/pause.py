@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError
-from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note, targets
+from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault
+from paxtest.nemesis.processes import Struck, another_leader, look, struck
 from paxtest.system import System
 
 MIX = Mix(
@@ -20,6 +20,7 @@ MIX = Mix(
         "pause-minority": 1,
         "pause-majority": 1,
         "pause-all": 0.5,
+        "pause-successor": 1,
     },
     hold_s={
         "pause-one": (0.5, 2.5),
@@ -27,25 +28,28 @@ MIX = Mix(
         "pause-minority": (0.5, 2.0),
         "pause-majority": (0.3, 1.5),
         "pause-all": (0.3, 1.0),
+        "pause-successor": (0.5, 1.5),
     },
     slots=(
         frozenset({"pause-leader"}),
-        frozenset({"pause-one", "pause-minority", "pause-majority", "pause-all"}),
+        frozenset(
+            {"pause-one", "pause-minority", "pause-majority", "pause-all", "pause-successor"}
+        ),
     ),
+    min_nodes={"pause-successor": 3},
 )
 
 
 class PauseAction:
     """Stops the processes; the kernel's process state (T: stopped by a signal) is the proof."""
 
-    def __init__(self, nodes: dict[str, int], idle: list[str], context: Context, note: str) -> None:
+    def __init__(self, found: Struck, context: Context) -> None:
         self._system = context.system
-        self._pids = nodes
-        self.nodes = list(nodes)
-        self.undo: dict[str, Any] = {"resume": dict(nodes)}
-        self.text = "SIGSTOP " + " ".join(f"{n} (pid {pid})" for n, pid in nodes.items()) + note
-        if idle:
-            self.text += f"; not paused, for it does not run: {' '.join(idle)}"
+        self._context = context
+        self._pids = dict(found.pids)
+        self.nodes = list(found.pids)
+        self.undo: dict[str, Any] = {"resume": dict(found.pids)}
+        self.text = found.told("SIGSTOP", "not paused, for it does not run")
 
     async def inject(self) -> None:
         """A process that dies under our hands (the kill family works too) is not an error."""
@@ -87,6 +91,28 @@ class PauseAction:
         return f"{node} state {state or 'gone'}"
 
 
+class PauseSuccessor(PauseAction):
+    """The leader, and whoever takes its place as soon as it claims to: in mid-election."""
+
+    def __init__(self, found: Struck, everyone: Struck, context: Context) -> None:
+        super().__init__(found, context)
+        # Whose turn it will be is not known: SIGCONT does nothing to a process that runs.
+        self.undo = {"resume": dict(everyone.pids)}
+
+    async def inject(self) -> None:
+        await super().inject()
+        successor = await another_leader(self._context, self.nodes)
+        found = await look([successor] if successor else [], self._context)
+        self.text += (
+            f"; {found.told('its successor', 'gone already')}"
+            if successor
+            else ("; no other node claims to lead")
+        )
+        self._pids |= found.pids
+        self.nodes += found.pids
+        await asyncio.gather(*(self._system.pause(node) for node in found.pids))
+
+
 class PauseFamily:
     """SIGSTOP. A node without a process is left out, and the journal says so."""
 
@@ -97,13 +123,9 @@ class PauseFamily:
         return None
 
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
-        rng = Random(fault.seed)
-        chosen = targets(fault.name.removeprefix("pause-"), context.nodes, context.leader, rng)
-        states = await asyncio.gather(*(context.system.process_state(n) for n in chosen))
-        running = {n: pid for n, (pid, _) in zip(chosen, states, strict=True) if pid is not None}
-        idle = [node for node in chosen if node not in running]
-        if not running:
-            return f"nothing to pause: no process on {' '.join(chosen)}"
-        return PauseAction(
-            running, idle, context, leader_note(context, fault.name == "pause-leader")
-        )
+        if fault.name == "pause-successor":
+            found = await struck("leader", fault, context)
+            everyone = await look(list(context.nodes), context)
+            return found if isinstance(found, str) else PauseSuccessor(found, everyone, context)
+        found = await struck(fault.name.removeprefix("pause-"), fault, context)
+        return found if isinstance(found, str) else PauseAction(found, context)

@@ -8,13 +8,15 @@ from random import Random
 import msgspec
 
 from paxtest.errors import PlanError
-from paxtest.nemesis import clock, kill, partition, pause
+from paxtest.nemesis import clock, delay, disk, kill, partition, pause, quorum
 from paxtest.nemesis.fault import Mix, PlannedFault
 
 DEFAULT_INTERVAL_S = 4.5
 """Mean time between the starts of two faults of one family."""
 
-MIXES: dict[str, Mix] = {mix.kind: mix for mix in (partition.MIX, kill.MIX, pause.MIX, clock.MIX)}
+MIXES: dict[str, Mix] = {
+    module.MIX.kind: module.MIX for module in (partition, kill, pause, clock, delay, disk, quorum)
+}
 
 _FIRST_S = (0.5, 1.5)  # when the first fault of all begins
 _REST = 0.25  # of an interval: so long a family rests, at most three quarters it strikes
@@ -26,6 +28,8 @@ _LAG_S = (0.3, 0.7)  # from cutting the leader off to its clock's jump
 # A leader that is killed or paused has no lease to overstay: so long before and after the moment
 # at which it is cut off with a wrong clock, the other families wait.
 _BEFORE_S, _AFTER_S = 1.5, 2.0
+_MANY = 4  # families at the pace of the interval; more of them take turns more slowly
+_BESIDE_S = (0.3, 0.5)  # before and after a handover between majorities no other fault begins
 _LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
 
 
@@ -47,8 +51,9 @@ def build_schedule(
     """The faults of a run by start time; ids count from 1 in that order.
 
     Every family has its own timeline, so faults of different families overlap and those of one
-    never do. All are over `quiet_tail_s` (None: a fifth of the run, at most 5 s) before
-    `time_limit_s`. `weights`: of fault names, over the families' own (0 leaves one out).
+    never do. Only clocks go wrong beside faults of `quorum`. All are over `quiet_tail_s` (None: a
+    fifth of the run, at most 5 s) before `time_limit_s`. Of more than four families each takes its
+    turns more slowly. `weights`: of fault names, over the families' own (0 leaves one out).
     The same arguments give the same schedule.
     """
     if quiet_tail_s is None:
@@ -58,20 +63,37 @@ def build_schedule(
     rng = Random(f"schedule {seed}")
     order = list(dict.fromkeys(kinds))
     rng.shuffle(order)
+    order.sort(key=lambda kind: MIXES[kind].alone)  # last: for nothing begins beside it
+    turn_s = interval_s * max(1.0, len(order) / _MANY)
     first_s = min(rng.uniform(*_FIRST_S), end_s / 4)
     stagger_s = min(interval_s, end_s / 2) / max(1, len(order))
     planned: list[PlannedFault] = []
     anchors: list[float] = []
-    # Clocks first, for partitions are aimed at the moments when clocks go wrong; then those.
-    for kind in sorted(order, key=lambda kind: (kind != "clock", kind != "partition", kind)):
+    alone: list[tuple[float, float]] = []
+    # Clocks and quorums first, for partitions are aimed at the moments when clocks go wrong, and
+    # no fault but a clock's disturbs a handover; then partitions.
+    for kind in sorted(order, key=_rank):
         timeline = _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {})
         begin_s = first_s + order.index(kind) * stagger_s
+        if MIXES[kind].alone or MIXES[kind].harmless:
+            pace_s = interval_s if MIXES[kind].alone else turn_s
+            planned += timeline.fill(begin_s, end_s, pace_s)
+            alone += [
+                (f.start_s - _BESIDE_S[0], f.end_s + _BESIDE_S[1])
+                for f in planned
+                if f.kind == kind and MIXES[kind].alone
+            ]
+            continue
         if kind == "partition":
-            anchors = _anchors(planned, rng)
-            planned += timeline.fill(begin_s, end_s, interval_s, anchors=anchors)
+            anchors = [a for a in _anchors(planned, rng) if a == _outside(a, alone)]
+            planned += timeline.fill(begin_s, end_s, turn_s, anchors=anchors, alone=alone)
         else:
-            planned += timeline.fill(begin_s, end_s, interval_s, avoid=anchors)
+            planned += timeline.fill(begin_s, end_s, turn_s, avoid=anchors, alone=alone)
     return _numbered(planned)
+
+
+def _rank(kind: str) -> tuple[int, str]:
+    return {"clock": 0, "quorum": 1, "partition": 2}.get(kind, 3), kind
 
 
 def _anchors(planned: Sequence[PlannedFault], rng: Random) -> list[float]:
@@ -134,9 +156,11 @@ class _Timeline:
         interval_s: float,
         anchors: Sequence[float] = (),
         avoid: Sequence[float] = (),
+        alone: Sequence[tuple[float, float]] = (),
     ) -> list[PlannedFault]:
         """Faults from `begin_s` until `end_s`. At an `anchor` the leader is isolated; of times
         to `avoid` a fault keeps clear, as far as the first of them all does not have to wait.
+        In the spans `alone` there is none at all.
         """
         pace_s = interval_s * self._mix.pace
         faults: list[PlannedFault] = []
@@ -154,6 +178,7 @@ class _Timeline:
                 start_s = waiting.pop(0)
             elif faults and (later_s := _clear_of(start_s, avoid)) < patience_s:
                 start_s = later_s
+            start_s = _outside(start_s, alone)
             if start_s > end_s - _SHORTEST_S:
                 break
             name = "isolate-leader" if aimed else self._draw()
@@ -162,6 +187,9 @@ class _Timeline:
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
             if waiting:  # be done in time for a leader to be there when the next anchor comes
                 hold_s = min(hold_s, max(_SHORTEST_S, waiting[0] - start_s - _CALM_S))
+            hold_s = min(
+                hold_s, *(begin - start_s for begin, _ in alone if begin > start_s), hold_s
+            )
             seed = self._rng.getrandbits(32)
             if name in self._mix.urgent:
                 patience_s = start_s + _URGENT * interval_s
@@ -184,6 +212,14 @@ def _clear_of(start_s: float, avoid: Sequence[float]) -> float:
     for moment in sorted(avoid):
         if moment - _BEFORE_S < start_s < moment + _AFTER_S:
             start_s = moment + _AFTER_S
+    return start_s
+
+
+def _outside(start_s: float, alone: Sequence[tuple[float, float]]) -> float:
+    """The first moment from `start_s` on from which a fault fits between the spans."""
+    for begin, end in sorted(alone):
+        if begin - _SHORTEST_S < start_s < end:
+            start_s = end
     return start_s
 
 

@@ -64,6 +64,7 @@ class Runner:
             concurrency=plan.workers,
         )
         self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
+        self.weights = dict(plan.nemesis.weights)
         systems.load(plan.system.name)  # an unknown name must fail before anything is made
         self.cluster_kind = self._cluster_kind()
         self.store_path = store_path
@@ -168,6 +169,9 @@ class Runner:
                     self.kinds.remove(kind)
                     self.limits.append(f"no {kind} faults: {why}")
             await nemesis.check_supported(self.kinds, cluster, system)
+            for name, why in (await nemesis.unavailable(self.kinds, cluster, system)).items():
+                self.weights[name] = 0.0
+                self.limits.append(f"no {name}: {why}")
         with self.phase("start"):
             await self._unless_interrupted(
                 together(system.start, names, plan.ready_timeout_s, "start")
@@ -203,7 +207,7 @@ class Runner:
             time_limit_s=plan.time_limit_s,
             interval_s=plan.nemesis.interval_s,
             quiet_tail_s=plan.nemesis.quiet_tail_s,
-            weights=plan.nemesis.weights,
+            weights=self.weights,
             journal_path=run.faults,
             in_flight=load.in_flight,
             record=record,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from paxtest.client import Client
 from paxtest.cluster.protocol import Cluster
@@ -63,3 +63,17 @@ class System(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Versions and switched-on bugs: what plan.yaml records."""
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """What a System may have besides, for faults of the disk: it says where its nodes' durable
+    state lies."""
+
+    rejoins_empty: bool
+    """May a node that has lost its whole disk be started again as it was? Where the system has to
+    be told first (and would rightly lose data otherwise), this is False."""
+
+    async def data_files(self, node: str) -> list[str]:
+        """Absolute paths of the files of durable state on the node, the one written last last.
+        [] where there is none yet. The node may be running or not."""

@@ -154,6 +154,16 @@ class PaxosSystem:
     async def wipe(self, node: str) -> None:
         await self.cluster.remote(node).run(["rm", "-rf", self._path(node, "data")])
 
+    rejoins_empty = False
+
+    async def data_files(self, node: str) -> list[str]:
+        """Snapshot and log segments; neither the lock nor what was about to be renamed."""
+        script = 'cd "$1" 2>/dev/null && ls -1tr | grep -v -e "^lock$" -e "[.]tmp$"; true'
+        output = await self.cluster.remote(node).run(
+            ["sh", "-c", script, "files", self._path(node, "data")]
+        )
+        return [self._path(node, "data", name) for name in output.stdout.split()]
+
     async def process_state(self, node: str) -> tuple[int | None, str]:
         return await daemon.state(self.cluster.remote(node), self._pidfile(node))
 

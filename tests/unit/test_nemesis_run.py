@@ -14,129 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nemesis_fakes import NODES, WHOLE, Run, fault
 
 from paxtest.errors import PaxtestError, PlanError, StoreError, Unsupported
-from paxtest.nemesis import FAMILIES, Nemesis, build, check_supported, names, parse
+from paxtest.nemesis import Nemesis, build, check_supported, lacking, names, parse, unavailable
 from paxtest.nemesis.clock import WALK, restore_true_time, token
 from paxtest.nemesis.fault import PlannedFault
 from paxtest.nemesis.heal import heal_run, undo_all
 from paxtest.nemesis.record import FaultEvent, FaultJournal, read_journal, unhealed
-from paxtest.node import Node
 from paxtest.remote.local import LocalRemote
-
-NODES = ("n1", "n2", "n3")
-
-
-class Net:
-    """Links as a set; `broken` makes cutting raise, `deaf` makes a cut do nothing."""
-
-    def __init__(self) -> None:
-        self.closed: set[tuple[str, str]] = set()
-        self.broken = self.deaf = False
-
-    async def cut(self, links: Collection[tuple[str, str]]) -> None:
-        if self.broken:
-            raise PaxtestError("no firewall here", "install one")
-        if not self.deaf:
-            self.closed = set(links)
-
-    async def reachable(self, source: str, destination: str, port: int) -> bool:
-        return (source, destination) not in self.closed
-
-    async def heal(self) -> None:
-        self.closed = set()
-
-
-class Cluster:
-    name = "fake"
-
-    def __init__(self, directory: Path) -> None:
-        self.net: Net | None = Net()
-        self.nodes = tuple(Node(name, i, "127.0.0.1") for i, name in enumerate(NODES))
-        self.directory = directory
-
-    def remote(self, node: str) -> LocalRemote:
-        return LocalRemote(node)
-
-
-class System:
-    """Processes as (pid, state letter); kills, pauses and restarts are logged in `log`."""
-
-    peer_port = 7380
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.process: dict[str, tuple[int | None, str]] = dict.fromkeys(NODES, (100, "S"))
-        self.leaders = ["n2"]
-        self.log: list[str] = []
-        self.faketime = True
-        for node in NODES:
-            (cluster.directory / node).write_text("+0")
-
-    async def start(self, node: str) -> None:
-        self.log.append(f"start {node}")
-        self.process[node] = (len(self.log) + 100, "S")
-
-    async def kill(self, node: str) -> None:
-        self.log.append(f"kill {node}")
-        self.process[node] = (None, "")
-
-    async def pause(self, node: str) -> None:
-        self.log.append(f"pause {node}")
-        self.process[node] = (self.process[node][0], "T")
-
-    async def resume(self, node: str) -> None:
-        self.log.append(f"resume {node}")
-        self.process[node] = (self.process[node][0], "S")
-
-    async def process_state(self, node: str) -> tuple[int | None, str]:
-        return self.process[node]
-
-    async def primaries(self) -> list[str]:
-        return self.leaders
-
-    async def clock_offset_s(self, node: str) -> float | None:
-        return float((self.cluster.directory / node).read_text() or 0)
-
-    def faketime_file(self, node: str) -> str | None:
-        return str(self.cluster.directory / node) if self.faketime else None
-
-
-class Run:
-    """A nemesis over the fakes, with what it wrote."""
-
-    def __init__(self, path: Path, *faults: PlannedFault, in_flight: int = 3) -> None:
-        clocks = path / "clocks"
-        clocks.mkdir()
-        self.cluster = Cluster(clocks)
-        self.system = System(self.cluster)
-        self.journal = path / "faults.jsonl"
-        self.history: list[tuple[str, Any, str]] = []
-        began = time.monotonic_ns()
-        self.nemesis = Nemesis(
-            faults,
-            FAMILIES,
-            self.cluster,  # type: ignore[arg-type]
-            self.system,  # type: ignore[arg-type]
-            self.journal,
-            lambda: in_flight,
-            lambda f, value, error: self.history.append((f, value, error)),
-            lambda: time.monotonic_ns() - began,
-        )
-
-    def events(self, fault_id: int = 1) -> list[FaultEvent]:
-        return [event for event in read_journal(self.journal) if event.id == fault_id]
-
-    def happened(self, fault_id: int = 1) -> list[str]:
-        return [event.event for event in self.events(fault_id)]
-
-
-def fault(kind: str, name: str, *, id: int = 1, start_s: float = 0.0, hold_s: float = 0.05,
-          seed: int = 7) -> PlannedFault:  # fmt: skip
-    return PlannedFault(id, start_s, hold_s, kind, name, seed)
-
-
-WHOLE = ["inject", "injected", "probe", "heal", "healed"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +51,7 @@ async def test_every_family_strikes_is_proven_and_heals(
     assert run.cluster.net is not None and run.cluster.net.closed == set()
     assert all(state == "S" for _, state in run.system.process.values())
     for node in NODES:
-        assert (run.cluster.directory / node).read_text() == "+0"
+        assert (run.cluster.clocks / node).read_text() == "+0"
     assert await run.nemesis.heal() == []
 
 
@@ -319,7 +205,7 @@ async def test_cancelled_in_the_middle_heal_undoes_everything_once(tmp_path: Pat
     assert unhealed(read_journal(run.journal)) == []
     assert run.cluster.net is not None and run.cluster.net.closed == set()
     assert {state for _, state in run.system.process.values()} == {"S"}
-    assert {(run.cluster.directory / node).read_text() for node in NODES} == {"+0"}
+    assert {(run.cluster.clocks / node).read_text() for node in NODES} == {"+0"}
     lines = len(read_journal(run.journal))
     assert await run.nemesis.heal() == []
     assert len(read_journal(run.journal)) == lines
@@ -396,7 +282,7 @@ async def test_offline_heal_undoes_what_a_dead_run_left(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert run.cluster.net is not None
     run.cluster.net.closed = {("n1", "n2")}
-    (run.cluster.directory / "n3").write_text("-20")
+    (run.cluster.clocks / "n3").write_text("-20")
     sleeper = subprocess.Popen(["sleep", "60"], start_new_session=True)  # noqa: ASYNC220
     try:
         sleeper.send_signal(signal.SIGSTOP)
@@ -404,7 +290,7 @@ async def test_offline_heal_undoes_what_a_dead_run_left(tmp_path: Path) -> None:
         for number, (kind, undo) in enumerate(
             [
                 ("partition", {"net": True, "cut": [["n1", "n2"]]}),
-                ("clock", {"clock": {"n3": str(run.cluster.directory / "n3")}}),
+                ("clock", {"clock": {"n3": str(run.cluster.clocks / "n3")}}),
                 ("pause", {"resume": {"n1": sleeper.pid}}),
                 ("kill", {"restart": ["n2"]}),
             ],
@@ -429,7 +315,7 @@ async def test_offline_heal_undoes_what_a_dead_run_left(tmp_path: Path) -> None:
         sleeper.wait()
     assert len(said) == 4
     assert run.cluster.net.closed == set()
-    assert (run.cluster.directory / "n3").read_text() == "+0"
+    assert (run.cluster.clocks / "n3").read_text() == "+0"
     assert run.system.log == ["start n2"]
     assert unhealed(read_journal(run.journal)) == []
 
@@ -488,7 +374,8 @@ def test_a_whole_last_line_without_its_newline_counts(tmp_path: Path) -> None:
 
 def test_parse_knows_its_names() -> None:
     assert parse("partition, kill,partition") == ["partition", "kill"]
-    assert parse("all") == names() == ["partition", "kill", "pause", "clock"]
+    assert parse("all") == names()
+    assert names() == ["partition", "kill", "pause", "clock", "delay", "disk", "quorum"]
     assert parse("none") == parse("") == []
     with pytest.raises(PlanError, match="'partitions'") as caught:
         parse("kill,partitions")
@@ -500,13 +387,31 @@ async def test_what_a_place_cannot_do_is_refused_before_the_run(tmp_path: Path) 
     cluster: Any = run.cluster
     system: Any = run.system
     await check_supported(names(), cluster, system)
+    assert await unavailable(names(), cluster, system) == {}
     run.system.faketime = False
     cluster.net = None
     with pytest.raises(Unsupported, match="libfaketime") as caught:
         await check_supported(names(), cluster, system)
     assert "way to touch the network" in caught.value.message
     assert "apt-get install libfaketime" in caught.value.hint
+    assert set(lacking(names(), cluster, system)) == {"partition", "clock", "delay", "quorum"}
     await check_supported(["kill", "pause"], cluster, system)
+
+
+async def test_single_faults_that_a_place_cannot_have_are_named(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    cluster: Any = run.cluster
+    system: Any = run.system
+    system.rejoins_empty = False
+
+    async def refuse(links: Any, **shape: float) -> None:
+        if shape.get("delay_s"):
+            raise Unsupported("this kernel has no netem", "modprobe sch_netem")
+
+    cluster.net.shape = refuse
+    gaps = await unavailable(names(), cluster, system)
+    assert set(gaps) == {"slow-leader", "slow-links", "wipe", "swap-wipe"}
+    assert "netem" in gaps["slow-leader"] and "lost its disk" in gaps["wipe"]
 
 
 async def test_build_makes_a_nemesis_with_the_seeds_schedule(tmp_path: Path) -> None:

@@ -1,0 +1,228 @@
+"""Quorums: one majority works alone, then another that shares as few nodes with it as can be.
+
+Whatever a consensus protocol has acknowledged, it has to carry over by the nodes that both
+majorities have in common: the *pivot* (one node of an odd number). All other faults meet such a
+handover by luck; this family brings it about, and strikes the pivot in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from paxtest.cluster.protocol import Cluster, Link
+from paxtest.nemesis.disk import damage_files, settled
+from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
+from paxtest.nemesis.partition import between, probe_cut, without_network
+from paxtest.nemesis.processes import look
+from paxtest.system import KeepsFiles, System
+
+_HOLD = (2.6, 3.6)
+_WEIGHTS = {
+    "swap": 3,
+    "swap-kill": 3,
+    "swap-kill-all": 3,
+    "swap-flip-bit": 3,
+    "swap-write-error": 2,
+    "swap-wipe": 3,
+}
+MIX = Mix(
+    kind="quorum",
+    weights=_WEIGHTS,
+    hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
+    slots=(
+        frozenset({"swap"}),
+        frozenset({"swap-kill", "swap-kill-all"}),
+        frozenset({"swap-flip-bit", "swap-write-error", "swap-wipe"}),
+    ),
+    pace=1.7,  # so that half of the time is left to the other families
+    min_nodes=dict.fromkeys(_WEIGHTS, 3),
+    alone=True,
+)
+_ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
+_DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
+
+
+@dataclass(frozen=True)
+class Swap:
+    """`first` and `second`: two majorities; `pivot`: what they share; `old`: first without it."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    pivot: tuple[str, ...]
+    old: tuple[str, ...]
+
+    def cut_first(self) -> set[Link]:
+        """The first majority alone: nothing between it and the others."""
+        return between(self.first, [node for node in self.second if node not in self.pivot])
+
+    def cut_second(self) -> set[Link]:
+        """The second majority alone."""
+        return between(self.second, self.old)
+
+
+def plan_swap(nodes: Sequence[str], leader: str, pivot: str | None, rng: Random) -> Swap:
+    """Two majorities with as few nodes in common as there can be. The first has the leader; the
+    pivot (`pivot`, or one drawn) does not lead where that can be avoided. Pure.
+    """
+    majority = len(nodes) // 2 + 1
+    common = 2 * majority - len(nodes)
+    others = [node for node in nodes if node != leader]
+    rng.shuffle(others)
+    if pivot is not None and pivot != leader:
+        others.remove(pivot)
+        others.insert(0, pivot)
+    shared, rest = others[:common], others[common:]
+    old = [leader, *rest[: majority - common - 1]]
+    new = rest[majority - common - 1 :]
+
+    def ordered(some: Sequence[str]) -> tuple[str, ...]:
+        return tuple(node for node in nodes if node in some)
+
+    return Swap(ordered(old + shared), ordered(shared + new), ordered(shared), ordered(old))
+
+
+class SwapAction:
+    """See the module. The cut is seen as that of a partition, the strike by the pivot's pid."""
+
+    def __init__(self, swap: Swap, fault: PlannedFault, context: Context) -> None:
+        self._swap = swap
+        self._fault = fault
+        self._context = context
+        self._rng = Random(f"swap {fault.seed}")
+        self._pids: dict[str, int] = {}
+        self._seen: list[str] = []
+        self.lead_s = fault.duration_s * self._rng.uniform(*_ALONE)
+        self.nodes = list(context.nodes)
+        self.undo: dict[str, Any] = {
+            "net": True,
+            "mend": {node: self._note(node) for node in swap.pivot},
+            "restart": list(context.nodes),
+        }
+        self.text = (
+            f"{' '.join(swap.first)} alone for {self.lead_s:.1f} s, then {' '.join(swap.second)}: "
+            f"{self._deed()}{leader_note(context, True)}"
+        )
+
+    def _note(self, node: str) -> str:
+        return str(self._context.cluster.directory(node) / f"damage-{self._fault.id}")
+
+    def _deed(self) -> str:
+        pivot = " ".join(self._swap.pivot)
+        match self._fault.name:
+            case "swap":
+                return "nothing else"
+            case "swap-kill":
+                return f"kill -9 {pivot} in between"
+            case "swap-kill-all":
+                return f"kill -9 of all in between, {' '.join(self._swap.old)} late"
+            case "swap-write-error":
+                return f"no more writes by {pivot}, then kill -9"
+        return f"kill -9 {pivot} in between, and {_DAMAGE[self._fault.name]}"
+
+    async def inject(self) -> None:
+        ground, name = self._context.ground, self._fault.name
+        await ground.cut(self._fault.id, self._swap.cut_first())
+        self._pids = (await look(list(self._context.nodes), self._context)).pids
+        if name == "swap-write-error":
+            await asyncio.sleep(self.lead_s / 3)
+            await asyncio.gather(*(self._stop_writes(node) for node in self._swap.pivot))
+            await asyncio.sleep(self.lead_s * 2 / 3)
+        else:
+            await asyncio.sleep(self.lead_s)
+        if name == "swap-kill-all":
+            ground.keep_down(self._fault.id, self._swap.old)
+            await asyncio.gather(*(self._context.system.kill(n) for n in self._context.nodes))
+        elif name != "swap":
+            await asyncio.gather(*(self._context.system.kill(n) for n in self._swap.pivot))
+        await ground.cut(self._fault.id, self._swap.cut_second())
+        if name == "swap":
+            return
+        if name in _DAMAGE:
+            await asyncio.gather(*(self._damage(node) for node in self._swap.pivot))
+            return
+        back = self._swap.second if name == "swap-kill-all" else self._swap.pivot
+        await asyncio.gather(*(ground.start(node, self._fault.id) for node in back))
+
+    async def _stop_writes(self, node: str) -> None:
+        if node in self._pids:
+            remote = self._context.cluster.remote(node)
+            pid = str(self._pids[node])
+            await remote.run(["prlimit", "--pid", pid, "--fsize=0:"], check=False)
+
+    async def _damage(self, node: str) -> None:
+        assert isinstance(self._context.system, KeepsFiles)
+        what = _DAMAGE[self._fault.name]
+        async with self._context.ground.busy(node):
+            pid, _ = await self._context.system.process_state(node)
+            if pid is not None:  # somebody was faster: a running node's files are its own
+                return
+            self._seen.append(
+                await damage_files(
+                    node, what, self._note(node), self._context.system, self._rng, self._context
+                )
+            )
+            await self._context.system.start(node)
+
+    async def probe(self) -> tuple[bool, str]:
+        cut, said = await probe_cut(sorted(self._swap.cut_second()), self._context, self._rng)
+        if self._fault.name == "swap":
+            return cut, said
+        now = (await look(list(self._swap.pivot), self._context)).pids
+        gone = [n for n in self._swap.pivot if n in self._pids and now.get(n) != self._pids[n]]
+        said += "".join(f"; {node} pid {self._pids[node]} gone" for node in gone)
+        said += "".join(f"; {seen}" for seen in self._seen if seen)
+        if self._fault.name == "swap-kill-all":  # the old side is dead: its silence is no proof
+            return bool(gone), said
+        return cut and bool(gone), said
+
+    async def heal(self) -> str:
+        ground = self._context.ground
+        ground.let_up(self._fault.id)
+        said = [await ground.open(self._fault.id)]
+        if self._fault.name in _DAMAGE:
+            waits = (settled(node, self._fault, self._context) for node in self._swap.pivot)
+            said += await asyncio.gather(*waits)
+        if self._fault.name != "swap":
+            starts = (ground.start(node, self._fault.id) for node in self._context.nodes)
+            said += await asyncio.gather(*starts)
+        return ", ".join(said)
+
+
+class QuorumFamily:
+    """Handovers between two majorities. Needs the network; some need the nodes' files."""
+
+    kind = "quorum"
+    mix = MIX
+
+    def missing(self, cluster: Cluster, system: System) -> tuple[str, str] | None:
+        if cluster.net is not None and len(cluster.nodes) < 3:
+            return ("two majorities need at least 3 nodes", "use '--nodes 3' or more")
+        return without_network(cluster)
+
+    async def unavailable(self, cluster: Cluster, system: System) -> dict[str, str]:
+        """Faults that cannot be had here, and why."""
+        from paxtest.nemesis.disk import DiskFamily
+
+        disk = DiskFamily()
+        gap = disk.missing(cluster, system)
+        if gap is not None:
+            return dict.fromkeys((*_DAMAGE, "swap-write-error"), gap[0])
+        gaps = await disk.unavailable(cluster, system)
+        mine = {"swap-wipe": "wipe", "swap-write-error": "write-error-one"}
+        return {name: gaps[theirs] for name, theirs in mine.items() if theirs in gaps}
+
+    async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
+        rng = Random(fault.seed)
+        pivot = None
+        if fault.name in _DAMAGE:
+            pivot = context.ground.frail(rng, avoid=[context.leader])
+            if pivot is None:
+                return "the only nodes whose disks may be damaged lead"
+        swap = plan_swap(context.nodes, context.leader, pivot, rng)
+        if fault.name in _DAMAGE and len(swap.pivot) > 1:
+            return f"majorities of {len(context.nodes)} nodes share more than one: no damage"
+        return SwapAction(swap, fault, context)
