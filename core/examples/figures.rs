@@ -163,7 +163,7 @@ fn make(machine: &mut dyn Machine, size: usize, rng: &mut Rng) -> History {
 }
 
 fn main() {
-    let rng = &mut Rng(1);
+    let rng = &mut Rng::new(1);
     let cases: [(&str, usize, Box<dyn Machine>); 4] = [
         ("counter", 1_000_000, Box::new(Counter(0))),
         ("append-list", 100_000, Box::new(List(vec![], 0))),

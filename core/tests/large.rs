@@ -19,7 +19,7 @@ fn compare(model: &'static str) -> usize {
     let given = oracle::default_initial(model);
     let mut compared = 0;
     for seed in 0..8 {
-        let rng = &mut Rng(seed);
+        let rng = &mut Rng::new(seed);
         // The search has a hard time with many queued elements of which the order is open.
         let container = ["queue", "stack", "priority-queue"].contains(&model);
         let shape = Shape {

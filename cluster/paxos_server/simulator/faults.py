@@ -36,7 +36,7 @@ class Faults:
         kinds: dict[str, list[Callable[[], str]]] = {
             "partition": [self._partition, self._partition, self._heal_network],
             "kill": [self._kill, self._start_all],
-            "pause": [self._pause],
+            "pause": [self._pause, self._freeze],
             "clock": [self._jump, self._drift, self._leader_in_the_past],
             "delay": [self._weather],
             "disk": [self._slow_disk, self._failing_disk],
@@ -125,6 +125,19 @@ class Faults:
             node.pause()
             self._world.after(for_s, node.resume)
         return f"pause {self._names(victims)}"
+
+    def _freeze(self) -> str:
+        """Stop the leader, cut it off when the last answers have arrived, and wake it when the
+        others have gone on: what it believes is then as old as can be."""
+        leaders = [node for node in self._nodes if node.leading]
+        if not leaders or not self._cuts:
+            return self._pause()
+        leader = self._rng.choice(leaders)
+        leader.pause()
+        for_s = 0.1 + self._world.around(0.2)
+        self._world.after(HOP_S, self._isolate, [leader.name])
+        self._world.after(for_s, leader.resume)
+        return f"freeze {leader.name} for {for_s:.4f} s, and cut it off"
 
     def _partition(self) -> str:
         rng = self._rng

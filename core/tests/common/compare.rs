@@ -37,7 +37,12 @@ pub fn options(history: &mut History, model: &str, given: &Plain) -> Options {
 
 /// Makes the history of this seed and compares; the panic shows the seed and the history.
 pub fn one(model: &'static str, seed: u64, with_search: bool, tally: &mut Tally) {
-    let rng = &mut Rng(seed);
+    let rng = &mut Rng::new(seed);
+    of(model, rng, &format!("seed {seed}"), with_search, tally);
+}
+
+/// The same for the history that `rng` leads to; `whence` names it in a panic.
+pub fn of(model: &'static str, rng: &mut Rng, whence: &str, with_search: bool, tally: &mut Tally) {
     let shape = Shape::small(rng);
     let given = random::initial(model, rng);
     // A string register splits by key on its own, too.
@@ -54,7 +59,7 @@ pub fn one(model: &'static str, seed: u64, with_search: bool, tally: &mut Tally)
     let spec = find(model).expect("a known model");
     let part: Vec<u32> = (0..history.ops.len() as u32).collect();
     let fail = |history: &History, what: String| -> ! {
-        panic!("{model}, seed {seed}, initial {given:?}: {what}\n{}", random::show(history, &part))
+        panic!("{model}, {whence}, initial {given:?}: {what}\n{}", random::show(history, &part))
     };
     if let Err(error) = orchestrate::validate(&history, spec) {
         fail(&history, format!("the generator made nonsense: {error}"));

@@ -11,13 +11,29 @@ use _core::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 use _core::oracle::{self, Plain, PlainOp};
 use Plain::{Bool, Int, List, Map, Nil, Str};
 
-/// splitmix64.
-pub struct Rng(pub u64);
+/// splitmix64, or the bytes of a fuzzer as long as there are any.
+pub struct Rng {
+    state: u64,
+    tape: Vec<u8>,
+}
 
 impl Rng {
+    pub fn new(seed: u64) -> Rng {
+        Rng { state: seed, tape: Vec::new() }
+    }
+
+    /// Every choice takes a byte, so that a changed byte is another choice at the same place.
+    pub fn of_bytes(bytes: &[u8]) -> Rng {
+        let state = bytes.iter().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(*b)));
+        Rng { state, tape: bytes.iter().rev().copied().collect() }
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        if let Some(byte) = self.tape.pop() {
+            return u64::from(byte);
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
