@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,15 +15,8 @@ from paxtest.auditor import audit
 from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Evidence
 from paxtest.cluster.paxos_server.simulator.simulation import Options, Result, run_seed
+from paxtest.simulated_load import MODELS, WorkloadLoad
 from paxtest.verdict import Verdict
-
-MODELS = {
-    "register": "cas-register",
-    "append": "append-list",
-    "counter": "counter",
-    "set": "grow-set",
-}
-"""Workload of the simulator -> model of the core."""
 
 AHEAD = 64  # seeds handed to other processes beyond the one that is waited for
 
@@ -101,6 +95,12 @@ def save(result: Result, path: Path) -> None:
     path.write_bytes(b"".join(line + b"\n" for line in result.history))
 
 
+def run(seed: int, options: Options) -> Result:
+    """One seed, with the load of a paxtest workload."""
+    load = partial(WorkloadLoad, operations=options.operations, keys=options.keys)
+    return run_seed(seed, options, load)
+
+
 def run_and_judge(seed: int, options: Options) -> Judgement:
     """One seed, from nothing to verdict."""
     # A seed makes many small objects and no cycles to speak of: collecting them in between takes
@@ -108,7 +108,7 @@ def run_and_judge(seed: int, options: Options) -> Judgement:
     collects = gc.isenabled()
     gc.disable()
     try:
-        return judge(run_seed(seed, options))
+        return judge(run(seed, options))
     finally:
         if collects:
             gc.enable()

@@ -28,7 +28,8 @@ def simulate(
     bug: Annotated[list[str] | None, typer.Option(help="Switch on a bug of the zoo.")] = None,
     engine: Annotated[str, typer.Option(help="multi or perkey.")] = "multi",
     workload: Annotated[
-        str | None, typer.Option(help="register, append, counter or set; else each seed draws.")
+        str | None,
+        typer.Option(help="register, append, counter, set or queue; else each seed draws."),
     ] = None,
     reads: Annotated[
         str | None, typer.Option(help="How the server answers reads; else each seed draws.")
@@ -97,7 +98,7 @@ def _options(
     from paxtest.cluster.paxos_server.config import EngineName, Reads
     from paxtest.cluster.paxos_server.simulator.faults import FAMILIES
     from paxtest.cluster.paxos_server.simulator.simulation import Options
-    from paxtest.simulated import MODELS
+    from paxtest.simulated_load import MODELS
 
     for kind, names, known in (
         ("bug", bugs, BUGS),
@@ -160,22 +161,21 @@ def _tell_failure(judgement: Judgement, number: int, options: Options, save: Pat
     elif number == FAILURES_TOLD + 1:
         typer.echo("further failures are counted only")
     if save is not None and number <= FAILURES_TOLD:
-        from paxtest.cluster.paxos_server.simulator.simulation import run_seed
+        from paxtest.simulated import run
         from paxtest.simulated import save as save_history
 
         save.mkdir(parents=True, exist_ok=True)
         path = save / f"seed-{judgement.seed}.jsonl"
-        save_history(run_seed(judgement.seed, options), path)
+        save_history(run(judgement.seed, options), path)
         typer.echo(f"  history: {path}")
 
 
 def _tell_one(seed: int, options: Options, save: Path | None) -> int:
     """Run one seed and tell what happened in it."""
-    from paxtest.cluster.paxos_server.simulator.simulation import run_seed
-    from paxtest.simulated import judge
+    from paxtest.simulated import judge, run
     from paxtest.simulated import save as save_history
 
-    result = run_seed(seed, options)
+    result = run(seed, options)
     for line in result.faults:
         typer.echo(line)
     judgement = judge(result)

@@ -10,17 +10,18 @@ import sys
 import pytest
 
 from paxtest.cluster.paxos_server.config import Reads
-from paxtest.cluster.paxos_server.simulator.simulation import Options, run_seed
+from paxtest.cluster.paxos_server.simulator.simulation import Options
 from paxtest.commands.simulate import replay_command
-from paxtest.simulated import judgements
+from paxtest.simulated import judgements, run
 from paxtest.verdict import Verdict
 
 DIGEST = """
 import hashlib
-from paxtest.cluster.paxos_server.simulator.simulation import Options, run_seed
+from paxtest.cluster.paxos_server.simulator.simulation import Options
+from paxtest.simulated import run
 digest = hashlib.sha256()
 for seed in range(3):
-    for line in run_seed(seed, Options()).history:
+    for line in run(seed, Options()).history:
         digest.update(line)
 print(digest.hexdigest())
 """
@@ -29,7 +30,7 @@ print(digest.hexdigest())
 def test_same_seed_same_history_in_other_processes_too() -> None:
     digest = hashlib.sha256()
     for seed in range(3):
-        for line in run_seed(seed, Options()).history:
+        for line in run(seed, Options()).history:
             digest.update(line)
     for hash_seed in ("0", "12345"):
         output = subprocess.run(
@@ -43,14 +44,12 @@ def test_same_seed_same_history_in_other_processes_too() -> None:
 
 
 def test_seeds_differ() -> None:
-    assert (
-        run_seed(1, Options(operations=50)).history != run_seed(2, Options(operations=50)).history
-    )
+    assert run(1, Options(operations=50)).history != run(2, Options(operations=50)).history
 
 
 def test_a_seed_is_worth_running() -> None:
     """Enough operations succeed, and faults strike, or the verdict would mean little."""
-    results = [run_seed(seed, Options()) for seed in range(10)]
+    results = [run(seed, Options()) for seed in range(10)]
     assert all(result.ok >= 20 for result in results)
     assert sum(result.ok for result in results) >= 10 * 150
     assert all(len(result.faults) >= 5 for result in results)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from paxtest.cluster.paxos_server.config import EngineName
-from paxtest.cluster.paxos_server.simulator.simulation import Options, run_seed
-from paxtest.simulated import judgements
+from paxtest.cluster.paxos_server.simulator.simulation import Options
+from paxtest.simulated import judgements, run
 from paxtest.verdict import Verdict
 
 PERKEY = Options(engine=EngineName.PERKEY)
 
 
 def test_same_seed_same_history() -> None:
-    assert run_seed(3, PERKEY).history == run_seed(3, PERKEY).history
+    assert run(3, PERKEY).history == run(3, PERKEY).history
 
 
 def test_the_correct_engine_is_linearizable() -> None:
@@ -21,7 +21,7 @@ def test_the_correct_engine_is_linearizable() -> None:
 
 
 def test_a_seed_is_worth_running() -> None:
-    results = [run_seed(seed, PERKEY) for seed in range(10)]
+    results = [run(seed, PERKEY) for seed in range(10)]
     assert sum(result.ok for result in results) >= 10 * 150
     assert sum(result.info for result in results) > 0
 

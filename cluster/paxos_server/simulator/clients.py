@@ -11,11 +11,16 @@ from typing import Any
 
 import msgspec
 
+from ..statemachine import encode_args
+from .load import Operation
 from .node import SimulatedNode
 from .world import World
 
 TIMEOUT_S = 0.6
 RECONNECT_S = 0.02
+
+
+Done = Callable[[str, Any], None]
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -30,10 +35,6 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     value: Any = None
     error: tuple[str, str] | None = None
     node: str | None = None
-
-
-Operation = tuple[str, str, Any]
-"""(f, key, value)."""
 
 
 class Recorder:
@@ -85,19 +86,19 @@ class Client:
         nodes: Sequence[SimulatedNode],
         recorder: Recorder,
     ) -> None:
-        self.process = process
+        self.process = self.thread = process
         self._step = step
         self._world = world
         self._nodes = nodes
         self._recorder = recorder
-        self._node = nodes[process % len(nodes)]
+        self.node = nodes[process % len(nodes)]
         self._operation: Operation | None = None
         self._invocation = 0
-        self._done: Callable[[], None] | None = None
+        self._done: Done | None = None
 
-    def invoke(self, operation: Operation, done: Callable[[], None]) -> None:
-        """Invoke; `done` is called at the completion, whatever it is."""
-        node = self._node
+    def invoke(self, operation: Operation, done: Done) -> None:
+        """Invoke; `done` is told the completion's type and value, whatever it is."""
+        node = self.node
         self._operation = operation
         self._done = done
         self._invocation += 1
@@ -108,11 +109,29 @@ class Client:
             return
         self._world.after(TIMEOUT_S, self._timeout, self._invocation)
         self._world.after(
-            self._world.around(0.0005), self._arrive, node, arguments(operation), self._invocation
+            self._world.around(0.0005),
+            self._arrive,
+            node,
+            self._arguments(operation),
+            self._invocation,
         )
 
+    def _arguments(self, operation: Operation) -> list[bytes]:
+        """The operation as a command; every other increment as a transaction whose halves must
+        never be seen."""
+        args = arguments(operation)
+        if args[0] != b"INCRBY" or self._invocation % 2:
+            return args
+        name, amount = args[1], int(args[2])
+        parts = ([b"INCRBY", name, b"%d" % (amount + 1)], [b"DECRBY", name, b"1"])
+        return [b"MULTI", *(encode_args(part) for part in parts)]
+
+    def settle(self, node: SimulatedNode) -> None:
+        """Talk to this node from now on, whatever happens."""
+        self.node, self._nodes = node, [node]
+
     def reconnect(self) -> None:
-        self._node = self._world.rng.choice(self._nodes)
+        self.node = self._world.rng.choice(self._nodes)
 
     def _arrive(self, node: SimulatedNode, args: list[bytes], invocation: int) -> None:
         node.request(args, lambda reply: self._leave(reply, invocation))
@@ -146,17 +165,11 @@ class Client:
         operation, done = self._operation, self._done
         assert operation is not None and done is not None
         self._operation = self._done = None
-        self._recorder.record(
-            self.process,
-            type_,
-            operation,
-            operation[2] if value is None else value,
-            self._node.name,
-            error,
-        )
+        told = operation[2] if value is None else value
+        self._recorder.record(self.process, type_, operation, told, self.node.name, error)
         if type_ == "info":
             self.process += self._step
-        done()
+        done(type_, told)
 
 
 def arguments(operation: Operation) -> list[bytes]:
@@ -180,6 +193,10 @@ def arguments(operation: Operation) -> list[bytes]:
             return [b"SADD", name, b"%d" % value]
         case "add":
             return [b"INCRBY", name, b"%d" % value]
+        case "enqueue":
+            return [b"LPUSH", name, b"%d" % value]
+        case "dequeue":
+            return [b"RPOP", name]
     raise ValueError(f)
 
 
@@ -191,6 +208,8 @@ def outcome(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
     f, key, _ = operation
     if f == "cas" and reply == b"$-1\r\n":
         return "fail", None, "CAS-MISMATCH the value was another"
+    if f == "dequeue":
+        return "ok", None if reply == b"$-1\r\n" else int(reply.split(b"\r\n")[1]), ""
     if f != "read":
         return "ok", None, ""
     if reply[:1] == b"*":

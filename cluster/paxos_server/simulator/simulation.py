@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..bugs import Bugs
 from ..config import Config, EngineName, Reads
 from ..engine import settled
 from ..messages import Message
 from ..trace import TraceEvent
-from .clients import Client, Operation, Recorder
+from .clients import Client, Recorder
 from .faults import FAMILIES, Faults
+from .load import Load, MakeLoad
 from .network import SimulatedNetwork, Weather
 from .node import SimulatedNode
 from .world import Runaway, World
 
 QUIET_S = 1.0
+LOAD_LIMIT_S = 60.0
 NODES = (3, 4, 5, 5, 5)
-WORKLOADS = ("register", "register", "append", "counter", "set")
+WORKLOADS = ("register", "register", "append", "counter", "set", "queue")
 READS = (Reads.LOG, Reads.LOG, Reads.READINDEX, Reads.LEASE)
 
 
@@ -60,9 +63,10 @@ class Result:
 
 
 class Simulation:
-    """A cluster, its clients and its faults, as a seed makes them."""
+    """A cluster, its clients and its faults, as a seed makes them. `make_load` says what the
+    clients do; without it nothing is done but what the caller does."""
 
-    def __init__(self, seed: int, options: Options) -> None:
+    def __init__(self, seed: int, options: Options, make_load: MakeLoad | None = None) -> None:
         self.seed = seed
         self.options = options
         self.world = World(seed)
@@ -119,10 +123,10 @@ class Simulation:
         self.faults = Faults(
             self.world, self.network, self.nodes, families, rng.choice((0.06, 0.12, 0.25))
         )
-        self._left = options.operations
+        self._load: Load | None = None
+        if make_load is not None:
+            self._load = make_load(self.workload, seed, nodes, options.clients)
         self._running = 0
-        self._next_value = 1
-        self._recent: dict[str, int] = {}
 
     def run(self) -> Result:
         """Start, break, heal, read everything on every node, compare the nodes."""
@@ -131,18 +135,17 @@ class Simulation:
             node.start()
         world.run(0.3)
         self.faults.start()
-        for process in range(options.clients):
-            client = Client(process, options.clients, world, self.nodes, self.recorder)
-            self._running += 1
-            world.after(world.around(options.think_s), self._next, client)
+        clients = [
+            Client(thread, options.clients, world, self.nodes, self.recorder)
+            for thread in range(options.clients)
+        ]
         try:
-            limit_s = world.now_s + 60
-            while self._running and world.now_s < limit_s:
-                world.run(world.now_s + 0.25)
+            self._drive(clients, options.think_s)
             self.faults.heal()
             world.run(world.now_s + QUIET_S)
-            self._final_reads()
-            world.run(world.now_s + QUIET_S)
+            if self._load is not None:
+                self._load.finish()
+            self._drive(self._settled(clients), 0.0)
         except Runaway as error:
             self.nodes[0].crashes.append(str(error))
         recorder = self.recorder
@@ -166,47 +169,42 @@ class Simulation:
 
     # --- load ---
 
-    def _next(self, client: Client) -> None:
-        if self._left <= 0:
+    def _drive(self, clients: list[Client], think_s: float) -> None:
+        """Let the clients work until the load has nothing more for them."""
+        world = self.world
+        limit_s = world.now_s + LOAD_LIMIT_S
+        for client in clients:
+            self._running += 1
+            world.after(world.around(think_s), self._next, client, think_s)
+        while self._running and world.now_s < limit_s:
+            world.run(world.now_s + 0.25)
+        self._running = 0
+
+    def _settled(self, clients: list[Client]) -> list[Client]:
+        """Each client bound to one node, but for those whose node will never come back."""
+        for client in clients:
+            client.settle(self.nodes[client.thread % len(self.nodes)])
+        return [client for client in clients if not client.node.corrupt]
+
+    def _next(self, client: Client, think_s: float) -> None:
+        if self._load is None:
             self._running -= 1
             return
-        self._left -= 1
-        client.invoke(
-            self._operation(),
-            lambda: self.world.after(self.world.around(self.options.think_s), self._next, client),
-        )
+        step = self._load.next(client.thread, self._now_ns())
+        if step is None:
+            self._running -= 1
+        elif isinstance(step, int):
+            self.world.after(step / 1e9, self._next, client, think_s)
+        else:
+            client.invoke(step, lambda type_, value: self._completed(client, think_s, type_, value))
 
-    def _operation(self) -> Operation:
-        rng, workload = self.world.rng, self.workload
-        key = f"{workload}{rng.randrange(self.options.keys)}"
-        draw = rng.random()
-        if draw < 0.45:
-            return "read", key, None
-        value = self._next_value
-        self._next_value += 1
-        if workload == "register":
-            old = self._recent.get(key)
-            self._recent[key] = value
-            if old is not None and draw > 0.7:
-                return "cas", key, [old, value]
-            return "write", key, value
-        if workload == "counter":
-            return "add", key, 1 + value % 5
-        return ("append" if workload == "append" else "add"), key, value
+    def _completed(self, client: Client, think_s: float, type_: str, value: Any) -> None:
+        assert self._load is not None
+        self._load.completed(client.thread, type_, value, self._now_ns())
+        self.world.after(self.world.around(think_s), self._next, client, think_s)
 
-    def _final_reads(self) -> None:
-        process = 1_000_000
-        for node in self.nodes:
-            if node.corrupt:
-                continue
-            client = Client(process, 1_000_000, self.world, [node], self.recorder)
-            process += 1
-            self._read_all(client, 0)
-
-    def _read_all(self, client: Client, number: int) -> None:
-        if number < self.options.keys:
-            key = f"{self.workload}{number}"
-            client.invoke(("read", key, None), lambda: self._read_all(client, number + 1))
+    def _now_ns(self) -> int:
+        return int(self.world.now_s * 1e9)
 
     # --- looking ---
 
@@ -222,6 +220,6 @@ class Simulation:
         return ""
 
 
-def run_seed(seed: int, options: Options) -> Result:
+def run_seed(seed: int, options: Options, make_load: MakeLoad) -> Result:
     """Run one seed."""
-    return Simulation(seed, options).run()
+    return Simulation(seed, options, make_load).run()

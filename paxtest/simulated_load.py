@@ -1,0 +1,72 @@
+"""WorkloadLoad: the generators of paxtest's workloads drive the clients of the simulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paxtest import generator as gen
+from paxtest import workloads
+from paxtest.generator import PENDING, Context, Generator, Invocation, lift
+from paxtest.operation import Op, Type
+
+MODELS = {
+    "register": "cas-register",
+    "append": "append-list",
+    "counter": "counter",
+    "set": "grow-set",
+    "queue": "queue",
+}
+"""Workloads that the simulated client knows -> model of the core."""
+
+IDLE_NS = 20_000_000
+_NEVER_RETIRED = 100_000
+
+
+class WorkloadLoad:
+    """The Load port. A seed is short, so that a few keys serve all of it; each workload's other
+    settings are those of a real run."""
+
+    def __init__(
+        self, name: str, seed: int, nodes: int, threads: int, *, operations: int, keys: int
+    ) -> None:
+        settings: dict[str, Any] = {"key_prefix": name}
+        if name == "queue":
+            settings |= {"keys": 2 * keys, "final_keys": 2 * keys}
+        else:
+            settings |= {"keys": keys, "final_keys": keys, "ops_per_key": _NEVER_RETIRED}
+        if name in ("append", "counter", "set"):
+            settings["reads"] = 0.45
+        factory = workloads.load(name)
+        self._workload = factory(settings, seed=seed, nodes=nodes, concurrency=threads)
+        self._generator: Generator = lift(gen.limit(operations, self._workload.generator()))
+        self._context = Context.start(threads, seed, nemesis=False)
+        self._open: dict[int, Invocation] = {}
+
+    def next(self, thread: int, now_ns: int) -> tuple[str, str, Any] | int | None:
+        """The thread's next operation; nanoseconds to wait; or None at the end."""
+        self._context = self._context.at(now_ns)
+        operation, after = self._generator.op(self._context.only(1 << thread))
+        if operation is None:
+            return None
+        if not isinstance(operation, Invocation):
+            assert operation is PENDING
+            self._generator = after
+            return IDLE_NS
+        if operation.time_ns > now_ns:
+            return operation.time_ns - now_ns
+        self._context = self._context.dispatched(operation.process, now_ns)
+        self._generator = after.update(self._context, operation)
+        self._open[thread] = operation
+        return operation.f, str(operation.key), operation.value
+
+    def completed(self, thread: int, type_: str, value: Any, now_ns: int) -> None:
+        """Tell the generator how the thread's operation ended."""
+        done = self._open.pop(thread)
+        kind = Type(type_)
+        self._context = self._context.completed(done.process, now_ns, crashed=kind is Type.INFO)
+        event = Op(0, now_ns, done.process, kind, done.f, done.key, value)
+        self._generator = self._generator.update(self._context, event)
+
+    def finish(self) -> None:
+        """Go on with the workload's final operations."""
+        self._generator = lift(self._workload.final_generator())

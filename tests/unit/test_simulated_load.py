@@ -1,0 +1,50 @@
+"""The generators of the workloads drive the simulator's clients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import msgspec
+import pytest
+
+from paxtest.cluster.paxos_server.config import EngineName
+from paxtest.cluster.paxos_server.simulator.simulation import Options, Simulation
+from paxtest.simulated import judgements, run
+from paxtest.simulated_load import MODELS, WorkloadLoad
+
+
+@pytest.mark.parametrize("workload", sorted(MODELS))
+def test_every_function_of_the_workload_succeeds_somewhere(workload: str) -> None:
+    functions = {"register": {"read", "write", "cas"}, "append": {"append", "read"},
+                 "queue": {"enqueue", "dequeue"}}.get(workload, {"add", "read"})  # fmt: skip
+    history = run(1, Options(workload=workload, operations=150)).history
+    events = [msgspec.json.decode(line) for line in history]
+    assert {event["f"] for event in events if event["type"] == "ok"} == functions
+
+
+def test_final_operations_reach_every_node() -> None:
+    result = run(3, Options(workload="set", nodes=5, families=("kill",), operations=60))
+    events = [msgspec.json.decode(line) for line in result.history]
+    last = [e for e in events if e["type"] == "ok" and e["time_ns"] / 1e9 > result.virtual_s - 0.5]
+    assert {event["node"] for event in last} == {"n1", "n2", "n3", "n4", "n5"}
+
+
+def test_counters_are_incremented_by_transactions_too() -> None:
+    options = Options(workload="counter", operations=60, families=("partition",))
+    load = partial(WorkloadLoad, operations=60, keys=3)
+    simulation = Simulation(1, options, load)
+    commands: Counter[bytes] = Counter()
+    for node in simulation.nodes:
+        request = node.request
+        node.request = lambda args, reply, request=request: (  # type: ignore[method-assign,misc]
+            commands.update([args[0]]), request(args, reply)
+        )[1]  # fmt: skip
+    simulation.run()
+    assert commands[b"MULTI"] >= 5 and commands[b"INCRBY"] >= 5
+
+
+@pytest.mark.parametrize("engine", list(EngineName))
+def test_queues_are_linearizable(engine: EngineName) -> None:
+    options = Options(engine=engine, workload="queue", operations=150)
+    assert {j.seed: j.problems for j in judgements(range(10), options) if j.problems} == {}
