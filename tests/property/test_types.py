@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,24 +16,24 @@ from paxtest import _core
 from paxtest.checkers.semantics import find
 from paxtest.checkers.verify import Columns, brute_force, certify
 
-HISTORIES = 400
+HISTORIES = 2000
 
-Do = Callable[[Any, str, Any], tuple[Any, Any]]
-"""(state, function, argument) -> (next state, result); KeyError where it cannot happen."""
+Do = Callable[[Any, str, Any, int], tuple[Any, Any]]
+"""(state, function, argument, process) -> (next state, result); KeyError where it cannot happen."""
 
 
-def _list(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+def _list(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     return ([*state, arg], arg) if f in ("append", "add") else (state, list(state))
 
 
-def _set(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+def _set(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     if f == "contains":
         return state, arg in state
     return ([v for v in state if v != arg] + [arg] * (f == "add")), arg
 
 
 def _take(at: int, order: bool = False) -> Do:
-    def do(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+    def do(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
         if arg is not None:
             return (sorted([*state, arg]) if order else [*state, arg]), arg
         if not state:
@@ -45,41 +45,99 @@ def _take(at: int, order: bool = False) -> Do:
     return do
 
 
-def _counter(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+def _counter(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     after = state + (f != "read")
     return after, {"read": state, "fetch-add": state, "add-and-get": after}.get(f)
 
 
-def _kv(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+def _kv(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     if f == "get":
         return state, state
     return (arg if f == "put" else state + arg), arg
 
 
-def _lock(state: Any, f: str, arg: Any) -> tuple[Any, Any]:
+def _lock(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     if (f == "acquire") == state:
         raise KeyError("held, or not held")
     return not state, None
 
 
-# model -> functions (a trailing "!" wants a new value), initial state, what they do
-TYPES: dict[str, tuple[list[str], Any, Do]] = {
-    "counter": (["add", "read", "fetch-add", "add-and-get"], 0, _counter),
-    "append-list": (["append!", "read"], [], _list),
-    "grow-set": (["add!", "read"], [], _list),
-    "set": (["add!", "contains!", "remove!"], [], _set),
-    "queue": (["enqueue!", "dequeue"], [], _take(0)),
-    "stack": (["push!", "pop"], [], _take(-1)),
-    "priority-queue": (["insert!", "delete-min"], [], _take(0, order=True)),
-    "kv": (["put!", "append!", "append!", "get"], "", _kv),
-    "mutex": (["acquire", "release"], False, _lock),
-    "semaphore": (["acquire", "release"], False, _lock),
+def _owned(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
+    holder, token = state
+    if holder != (None if f == "acquire" else who):
+        raise KeyError("held, or not by this one")
+    return ((who, token + 3), token + 3) if f == "acquire" else ((None, token), None)
+
+
+def _versioned(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
+    version, value = state
+    if f == "read":
+        return state, [version, value]
+    if f == "cas" and arg[0] != value:
+        raise KeyError("another value")
+    after = (version + 1, arg[1] if f == "cas" else arg)
+    return after, [version + 1, arg] if version % 2 else version + 1
+
+
+def _registers(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
+    if f == "read":
+        return state, dict(state)
+    if f == "write":
+        return {**state, **arg}, arg
+    after, seen = dict(state), []
+    for f_, register, value in arg:
+        if f_ == "w":
+            after[register] = value
+        seen.append([f_, register, after.get(register)])
+    return after, seen
+
+
+def _leader(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
+    return state + 1, [state // 2, f"n{state // 2 % 3}"]
+
+
+class Type(NamedTuple):
+    functions: list[str]
+    """A trailing "!" wants an argument."""
+    initial: Any
+    do: Do
+    argument: Callable[[str, int], Any] = lambda f, number: number
+    """(function, number) -> the argument."""
+
+
+def _cas(f: str, number: int) -> Any:
+    return [number % 3 + 1, number] if f == "cas" else number
+
+
+def _several(f: str, number: int) -> Any:
+    some = ["x", "y", "z"][number % 3 :][:2]
+    if f == "write":
+        return dict.fromkeys(some, number)
+    return [["r", "x", None], *(["w", register, number] for register in some[:1]), ["r", "y", None]]
+
+
+TYPES = {
+    "versioned-register": Type(["read", "write!", "cas!"], (0, None), _versioned, _cas),
+    "multi-register": Type(["read", "write!", "txn!"], {}, _registers, _several),
+    "counter": Type(["add", "read", "fetch-add", "add-and-get"], 0, _counter),
+    "append-list": Type(["append!", "read"], [], _list),
+    "grow-set": Type(["add!", "read"], [], _list),
+    "set": Type(["add!", "contains!", "remove!"], [], _set),
+    "queue": Type(["enqueue!", "dequeue"], [], _take(0)),
+    "stack": Type(["push!", "pop"], [], _take(-1)),
+    "priority-queue": Type(["insert!", "delete-min"], [], _take(0, order=True)),
+    "kv": Type(["put!", "append!", "append!", "get"], "", _kv, lambda f, n: f"x{n}y"),
+    "mutex": Type(["acquire", "release"], False, _lock),
+    "owned-mutex": Type(["acquire", "release"], (None, 0), _owned),
+    "fenced-mutex": Type(["acquire", "release"], (None, 0), _owned),
+    "semaphore": Type(["acquire", "release"], False, _lock),
+    "leader": Type(["leader"], 0, _leader),
 }
 
 
 def make(model: str, rng: random.Random) -> list[Any]:
     """Up to 10 operations of up to 4 processes; half of the histories have a wrong answer."""
-    functions, state, do = TYPES[model]
+    functions, state, do, argument = TYPES[model]
     rows: list[list[Any]] = []
     running: dict[int, tuple[int, bool]] = {}
     fresh, now, total = 0, 0, rng.randint(2, 10)
@@ -96,7 +154,8 @@ def make(model: str, rng: random.Random) -> list[Any]:
                 fresh += 1
                 one_of_few = rng.random() < 0.4 or f in ("contains!", "remove!")
                 number = rng.randint(1, 3) if one_of_few else fresh + 3
-                f, arg = f[:-1], f"x{number}y" if model == "kv" else number
+                f = f[:-1]
+                arg = argument(f, number)
             running[slot] = (len(rows), False)
             now += any(row[0] == names[slot] and row[7] == now for row in rows)
             rows.append([names[slot], f, None, arg, None, "info", now, None])
@@ -104,7 +163,7 @@ def make(model: str, rng: random.Random) -> list[Any]:
         row, done = running[slot]
         if not done:
             try:
-                state, rows[row][4] = do(state, rows[row][1], rows[row][3])
+                state, rows[row][4] = do(state, rows[row][1], rows[row][3], rows[row][0])
             except KeyError:
                 if rng.random() < 0.7:
                     continue
@@ -125,6 +184,8 @@ def make(model: str, rng: random.Random) -> list[Any]:
             a = rng.choice(told)
             b = rng.choice([row for row in told if row[1] == a[1]])
             a[4], b[4] = b[4], a[4]
+            if model == "leader" and a is not b:
+                a[4] = [b[4][0], a[4][1]]
             if isinstance(a[4], bool):
                 a[4] = not a[4]
             if rng.random() < 0.3:
