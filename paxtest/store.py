@@ -16,6 +16,9 @@ from paxtest import history
 from paxtest.errors import StoreError
 from paxtest.verdict import RunResult
 
+TRACE = "trace.jsonl"
+"""What a node of the bundled Paxos did, among its collected logs."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -52,6 +55,10 @@ class Run:
         return self.path / "cluster.json"
 
     @property
+    def clock(self) -> Path:
+        return self.path / "clock.json"
+
+    @property
     def nodes(self) -> Path:
         return self.path / "nodes"
 
@@ -73,12 +80,18 @@ class Run:
             segment.unlink()
 
     def logs(self) -> dict[str, list[Path]]:
-        """node -> its collected log files."""
+        """node -> its collected log files, but for its trace."""
         return {
-            node.name: sorted(p for p in node.rglob("*") if p.is_file())
+            node.name: sorted(p for p in node.rglob("*") if p.is_file() and p.name != TRACE)
             for node in sorted(self.nodes.glob("*"))
             if node.is_dir()
         }
+
+    def traces(self) -> dict[str, Path]:
+        """node -> its trace, which need not exist; empty where no node left one."""
+        nodes = sorted(node for node in self.nodes.glob("*") if node.is_dir())
+        found = {node.name: node / TRACE for node in nodes}
+        return found if any(path.exists() for path in found.values()) else {}
 
     def save_plan(self, plan: dict[str, Any]) -> None:
         write_atomically(self.plan, yaml.safe_dump(plan, sort_keys=False, allow_unicode=True))

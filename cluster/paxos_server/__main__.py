@@ -63,6 +63,7 @@ def _parse(argv: list[str]) -> Settings:
         help="commands in a slot at most")  # fmt: skip
     add("--election", type=float, default=Config.election_s, metavar="S",
         help="how long a follower waits for a leader, up to twice that")  # fmt: skip
+    add("--trace", type=Path, metavar="FILE", help="append what the node does, for auditors")
     add("--q1", type=int, help="size of a phase-1 quorum (default: majority)")
     add("--q2", type=int, help="size of a phase-2 quorum (default: majority)")
     args = parser.parse_args(argv)
@@ -98,6 +99,8 @@ def _parse(argv: list[str]) -> Settings:
         parser.error(f"argument --bug: {bug!r} is none of --engine {engine}")
     if engine is EngineName.PERKEY and args.reads != parser.get_default("reads"):
         parser.error("argument --reads: --engine perkey reads by comparing versions")
+    if engine is EngineName.PERKEY and args.trace is not None:
+        parser.error("argument --trace: --engine perkey leaves no trace")
     config = Config(
         node=args.node,
         nodes=nodes,
@@ -111,7 +114,7 @@ def _parse(argv: list[str]) -> Settings:
         q1=args.q1,
         q2=args.q2,
     )
-    return Settings(config, args.listen, args.peer_listen, peers, args.data, bugs)
+    return Settings(config, args.listen, args.peer_listen, peers, args.data, bugs, args.trace)
 
 
 async def _serve(settings: Settings) -> int:

@@ -20,6 +20,8 @@ from .messages import BootRecord, Message
 from .network import PeerNetwork
 from .ports import SystemClock
 from .resp import NIL, array, bulk, error, integer, map_
+from .trace import Trace
+from .tracefile import TraceFile
 
 TICK_S = 0.02
 
@@ -36,6 +38,7 @@ class Settings:
     peers: dict[str, Address]
     data: Path
     bugs: Bugs
+    trace: Path | None = None
 
 
 class Server:
@@ -54,7 +57,13 @@ class Server:
         self._storage.append([BootRecord(memory.incarnation)])
         self._storage.flush()
         self._clock = SystemClock()
-        self.replica = engine.engine(config, memory, self._clock, random.Random(), settings.bugs)
+        trace = self._trace = None
+        if settings.trace is not None:
+            trace = Trace(time.monotonic_ns, lean=True)
+            self._trace = TraceFile(settings.trace, trace)
+        self.replica = engine.engine(
+            config, memory, self._clock, random.Random(), settings.bugs, trace
+        )
         self._network = PeerNetwork(
             config.node, settings.peers, self._receive, engine.decoder(config)
         )
@@ -93,6 +102,8 @@ class Server:
             return self._failed.result()
         self._storage.flush()
         self._disk.close()
+        if self._trace is not None:
+            self._trace.close()
         return None
 
     # --- events in ---
@@ -130,12 +141,14 @@ class Server:
         out = replica.take()
         while True:
             try:
+                if self._trace is not None:
+                    self._trace.write()
                 self._emit(out)
                 if not out.sync:
                     break
                 self._storage.flush()
             except OSError as problem:
-                self._fail(f"the log cannot be made durable: {problem}")
+                self._fail(f"the log or the trace cannot be written: {problem}")
                 return
             replica.durable(out.lsn)
             out = replica.take()

@@ -5,6 +5,7 @@ the machine, or virtual time), so that nodes on one machine can be compared. Bal
 [round, node, incarnation]; values are named by a hash (`value_id`), since who audits need not see
 them. Kinds:
 
+    clock      the machine's boot; events of one clock can be compared. Absent: virtual time
     start      incarnation, promised, chosen_upto, snapshot_slot, q1, q2, nodes, reads,
                [[slot, ballot, value]...] recovered as accepted
     promise    lsn, ballot                     a record that was written; durable from
@@ -28,6 +29,7 @@ them. Kinds:
     read       seq, applied, ballot            it was answered from the state after `applied`;
                                                ballot of this node's lease, or null
     reply      seq, ok | fail | unknown        to a command that went through the log
+    cut        bytes                           the trace ends here: it has reached its limit
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from paxtest.cluster.protocol import Cluster
 from paxtest.cluster.systems.redis_client import RedisClient, connection
 from paxtest.errors import NodeNotReady, PlanError, RemoteError
 from paxtest.remote import daemon
+from paxtest.store import TRACE
 
 CLIENT_PORT = 7379
 PEER_PORT = 7380
@@ -27,14 +28,15 @@ FAKETIME_LIBRARIES = (
 )
 SERVER_OPTIONS = ("reads", "snapshot_every", "window", "batch_commands", "election_s")
 """Options that are words of the server's command line, by the same name."""
-OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "data", "arguments")
+OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "trace", "data", "arguments")
 
 
 class PaxosSystem:
     """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
     `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`, `data`
-    (what the workload stores: register, append, set, counter, queue), `arguments` (further words
-    for the server's command line).
+    (what the workload stores: register, append, set, counter, queue), `trace` (false: nodes leave
+    no trace for `paxtest audit`; the engine perkey leaves none), `arguments` (further words for the
+    server's command line).
     """
 
     name = "paxos"
@@ -54,6 +56,7 @@ class PaxosSystem:
             if bug not in BUGS:
                 raise PlanError(f"unknown bug {bug!r}", f"known: {', '.join(sorted(BUGS))}")
         self.engine = self._engine()
+        self._traces = self._leaves_traces()
         self._faketime: dict[str, str] = {}
         self._python = sys.executable if cluster.name == "local" else "python3"
 
@@ -75,6 +78,18 @@ class PaxosSystem:
                 "it reads by comparing versions; leave system.options.reads out",
             )
         return engine
+
+    def _leaves_traces(self) -> bool:
+        """Raises PlanError."""
+        asked = self.options.get("trace")
+        if asked not in (None, True, False):
+            raise PlanError(f"system.options.trace: {asked!r} will not do", "write true or false")
+        if asked and self.engine is EngineName.PERKEY:
+            raise PlanError(
+                "system.options.trace: the engine perkey leaves no trace",
+                "leave system.options.trace out",
+            )
+        return asked is not False and self.engine is EngineName.MULTI
 
     def _host(self, node: str) -> str:
         # Asked for anew each time: addresses are given out when the cluster comes up.
@@ -111,6 +126,8 @@ class PaxosSystem:
             if self.options.get(option) is not None:
                 flag = option.removesuffix("_s").replace("_", "-")
                 words += [f"--{flag}", str(self.options[option])]
+        if self._traces:
+            words += ["--trace", self._path(node, TRACE)]
         for bug in self.bugs:
             words += ["--bug", bug]
         return words + [str(word) for word in self.options.get("arguments") or []]
@@ -224,7 +241,8 @@ class PaxosSystem:
         return self._path(node, "faketime") if node in self._faketime else None
 
     def log_files(self, node: str) -> list[str]:
-        return [self._path(node, "server.log")]
+        logs = [self._path(node, "server.log")]
+        return [*logs, self._path(node, TRACE)] if self._traces else logs
 
     def client(self) -> RedisClient:
         return RedisClient(CLIENT_PORT, data=str(self.options.get("data") or "register"))
