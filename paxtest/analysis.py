@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from paxtest import history
+from paxtest.checkers.audit import TraceAudit
 from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Checker, Evidence
 from paxtest.errors import InternalError
@@ -27,7 +28,8 @@ log = logging.getLogger("paxtest.analysis")
 
 
 def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCounts) -> RunResult:
-    """Run every checker over what the run left. A checker that crashes costs its own answer only.
+    """Run every checker over what the run left, and audit the traces where there are any. A
+    checker that crashes costs its own answer only.
 
     The verdict is the worst of the checks; one that would be `valid` is `vacuous` when faults
     were asked for and none took effect while operations were in flight.
@@ -39,6 +41,8 @@ def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCoun
         if isinstance(checker, Linearizable):
             checker.algorithm = plan.checker.algorithm
     checks = [_check(checker, evidence) for checker in checkers]
+    if run.traces():
+        checks.append(_check(TraceAudit(run, _linearizable(checks)), evidence))
     verdict = worst(check.verdict for check in checks)
     counts = history.tally(run.history)
     reason = next((c.explanation for c in checks if c.verdict is verdict and c.explanation), "")
@@ -62,6 +66,11 @@ def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCoun
         checks=checks,
         limits=limits,
     )
+
+
+def _linearizable(checks: Sequence[CheckResult]) -> bool | None:
+    known = {Verdict.VALID: True, Verdict.INVALID: False}
+    return next((known.get(c.verdict) for c in checks if c.name == Linearizable.name), None)
 
 
 def _check(checker: Checker, evidence: Evidence) -> CheckResult:

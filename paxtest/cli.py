@@ -44,7 +44,9 @@ def _root(
 # Commands import what they need when they run: `paxtest check` must not wait for Docker or Bokeh.
 def _register() -> None:
     from paxtest.commands import (
+        audit,
         check,
+        chosen,
         cluster,
         doctor,
         heal,
@@ -58,6 +60,8 @@ def _register() -> None:
 
     app.command("run")(run.run)
     app.command("check")(check.check)
+    app.command("audit")(audit.audit)
+    app.command("chosen")(chosen.chosen)
     app.command("report")(report.report)
     app.command("serve")(serve.serve)
     app.command("simulate")(simulate.simulate)

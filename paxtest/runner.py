@@ -20,6 +20,7 @@ from paxtest import nemesis, reports, store, workloads
 from paxtest._version import __version__
 from paxtest.analysis import analyse
 from paxtest.cluster import systems
+from paxtest.cluster.ownership import boot_id
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import NodeNotReady, PaxtestError
 from paxtest.everywhere import ready, together
@@ -138,6 +139,7 @@ class Runner:
         self.progress.note(f"run: {run.path}" + (f"\nnode image: base {base}" if base else ""))
         await self._prepare(cluster, system)
         journal = Journal(run.history)
+        run.save_clock(boot_id(), journal.start_ns)
         try:
             await self._drive(run, cluster, system, journal)
         finally:

@@ -20,6 +20,11 @@ TRACE = "trace.jsonl"
 """What a node of the bundled Paxos did, among its collected logs."""
 
 
+class _Clock(msgspec.Struct):
+    boot_id: str
+    start_ns: int
+
+
 @dataclass(frozen=True)
 class Run:
     """One run directory. Parts may be missing when the control node died."""
@@ -107,6 +112,25 @@ class Run:
         if not isinstance(plan, dict):
             raise StoreError(f"{self.plan} is not a mapping", "is this a run directory?")
         return plan
+
+    def save_clock(self, boot_id: str, start_ns: int) -> None:
+        """Note when the run began by CLOCK_MONOTONIC: nodes on this machine share that clock."""
+        told = {"boot_id": boot_id, "start_ns": start_ns}
+        write_atomically(self.clock, msgspec.json.encode(told).decode() + "\n")
+
+    def load_clock(self) -> tuple[str, int]:
+        """(boot of the control node's machine, when the run began); ("", 0) where it was not
+        noted. Raises StoreError for a file that says something else."""
+        if not self.clock.exists():
+            return "", 0
+        try:
+            told = msgspec.json.decode(self.clock.read_bytes(), type=_Clock)
+        except (OSError, msgspec.DecodeError) as error:
+            raise StoreError(
+                f"{self.clock} cannot be read: {error}",
+                "remove it: times then count from the first event",
+            ) from None
+        return told.boot_id, told.start_ns
 
     def save_results(self, results: RunResult) -> None:
         encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)

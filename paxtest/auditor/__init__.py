@@ -2,9 +2,10 @@
 
 `lemma` names the lemmas, `node` checks what one node alone can violate, `chosen` what was chosen,
 `reads` what real time demands; `audit` brings them together and finds the earliest failure.
+`files` reads the traces that a run left, `proposals` tells one slot as a learner sees it.
 """
 
-from paxtest.auditor.audit import Audit, audit
+from paxtest.auditor.audit import Audit, Status, audit
 from paxtest.auditor.lemma import LEMMAS, Failure
 
-__all__ = ["LEMMAS", "Audit", "Failure", "audit"]
+__all__ = ["LEMMAS", "Audit", "Failure", "Status", "audit"]

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from paxtest.auditor import reads
 from paxtest.auditor.chosen import Chosen
-from paxtest.auditor.lemma import LEMMAS, THEOREMS, Failure
+from paxtest.auditor.lemma import LEMMAS, SUBJECTS, THEOREMS, TIMED, Failure
 from paxtest.auditor.node import NodeAudit
 
-PROTOCOL = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12")
-SERVICE = ("I13", "I14", "I15")
+Traces = dict[str, list[list[Any]]]
+
+NO_COMMON_CLOCK = "the nodes are on several machines: their times cannot be compared"
+NOT_SEEN = "nothing that it speaks of happened"
+
+
+class Status(StrEnum):
+    """Of a lemma. incomplete: it does not fail in what there is, but traces or parts of them are
+    missing. not checked: there was nothing to hold it against."""
+
+    HOLDS = "holds"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """`failed`: for each lemma that fails its earliest failure, earliest first. `incomplete`:
-    why lemmas could not be judged. `events`: how many were looked at."""
+    """`failed`: for each lemma that fails its earliest failure, earliest first. `incomplete`: what
+    is missing, in sentences. `events`: how many were looked at. `counts`: failures by lemma.
+    `skipped`: why a lemma was not checked, by lemma."""
 
     failed: tuple[Failure, ...]
     events: int
     incomplete: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def earliest(self) -> Failure | None:
@@ -32,17 +48,33 @@ class Audit:
             self.failed[0] if self.failed else None,
         )
 
+    def first(self, lemma: str) -> Failure | None:
+        """The earliest failure of one lemma."""
+        return next((f for f in self.failed if f.lemma == lemma), None)
+
+    def status(self, lemma: str) -> tuple[Status, str]:
+        """How one lemma stands, and why where it neither holds nor fails."""
+        if self.first(lemma) is not None:
+            return Status.FAILED, ""
+        if lemma in self.skipped:
+            return Status.NOT_CHECKED, self.skipped[lemma]
+        if self.incomplete:
+            return Status.INCOMPLETE, "; ".join(self.incomplete)
+        return Status.HOLDS, ""
+
     def sentences(self, linearizable: bool | None = None) -> list[str]:
         """What was found, for people. `linearizable`: the black-box verdict, None for unknown."""
         first = self.earliest
+        missing = [f"Incomplete: {why}." for why in self.incomplete]
         if first is None:
-            told = [f"All lemmas hold over {self.events:,} events."]
+            what = "No lemma fails" if self.incomplete or self.skipped else "All lemmas hold"
+            told = [f"{what} over {self.events:,} events."]
             if linearizable is False:
                 told.append(
                     "The history is not linearizable all the same: look at the reads, the sessions"
                     " or the state machine, not at the agreement."
                 )
-            return told + list(self.incomplete)
+            return told + missing
         told = [
             f"The earliest lemma to fail is {first.lemma} ({LEMMAS[first.lemma]}), at"
             f" {first.time_ns / 1e9:.4f} s: {first.text}."
@@ -50,33 +82,79 @@ class Audit:
         rest = [f"{f.lemma} at {f.time_ns / 1e9:.4f} s" for f in self.failed if f is not first]
         if rest:
             told.append(f"After it failed: {', '.join(rest)}.")
-        return told + list(self.incomplete)
+        return told + missing
 
 
-def audit(traces: dict[str, list[list[Any]]]) -> Audit:
+def audit(traces: Traces) -> Audit:
     """Hold the traces (node -> its events, `paxos_server/trace.py`) against every lemma.
 
     O(events), except for sorting. A node without a trace makes the audit incomplete: what it
-    accepted cannot be counted.
+    accepted cannot be counted. Where a trace was cut, everything is looked at up to that moment;
+    traces of several machines, whose clocks differ, are never held against real time.
     """
+    traces, incomplete, one_clock, whole = _usable(traces)
     failures: list[Failure] = []
-    incomplete = []
-    missing = sorted(node for node, events in traces.items() if not events)
-    if missing:
-        incomplete.append(f"no trace of {', '.join(missing)}: what it accepted is not counted")
-    chosen = Chosen()
+    chosen = Chosen(one_clock)
     for node, events in sorted(traces.items()):
         failures += NodeAudit(node).walk(events)
         failures += _quorums(node, events)
         chosen.take(node, events)
-    failures += [f for f in chosen.failures() if not missing or f.lemma not in ("I11", "I12")]
-    failures += reads.failures(traces)
+    failures += [f for f in chosen.failures() if whole or f.lemma not in ("I11", "I12")]
+    skipped = _unseen(traces)
+    if one_clock:
+        failures += reads.failures(traces)
+    else:
+        skipped |= dict.fromkeys(TIMED, NO_COMMON_CLOCK)
     first: dict[str, Failure] = {}
     counts: dict[str, int] = {}
     for failure in sorted(failures, key=lambda f: f.order):
         first.setdefault(failure.lemma, failure)
         counts[failure.lemma] = counts.get(failure.lemma, 0) + 1
-    return Audit(tuple(first.values()), sum(map(len, traces.values())), tuple(incomplete), counts)
+    events_seen = sum(map(len, traces.values()))
+    return Audit(tuple(first.values()), events_seen, tuple(incomplete), counts, skipped)
+
+
+def _usable(traces: Traces) -> tuple[Traces, list[str], bool, bool]:
+    """(what can be judged, what is missing, whether all times are of one clock, whether what was
+    accepted is known of every node)."""
+    clocks: set[str] = set()
+    voters = set(traces)
+    cuts: dict[str, int] = {}
+    for node, events in traces.items():
+        for event in events:
+            if event[1] == "clock":
+                clocks.add(event[2])
+            elif event[1] == "start":
+                voters |= set(event[8])
+            elif event[1] == "cut":
+                cuts.setdefault(node, event[0])
+    one_clock = len(clocks) <= 1 and "" not in clocks
+    incomplete = []
+    missing = sorted(node for node in voters if not traces.get(node))
+    if missing:
+        incomplete.append(f"no trace of {', '.join(missing)}: what it accepted is not counted")
+    if cuts:
+        node = min(cuts, key=lambda name: (cuts[name], name))
+        incomplete.append(
+            f"the trace of {node} is cut at {cuts[node] / 1e9:.4f} s"
+            + (": nothing later is looked at" if one_clock else "")
+        )
+        if one_clock:
+            traces = {name: _until(events, cuts[node]) for name, events in traces.items()}
+    return traces, incomplete, one_clock, not missing and (one_clock or not cuts)
+
+
+def _until(events: list[list[Any]], time_ns: int) -> list[list[Any]]:
+    return events[: bisect_right(events, time_ns, key=lambda event: event[0])]
+
+
+def _unseen(traces: Traces) -> dict[str, str]:
+    """Lemmas of which nothing in the traces speaks."""
+    everything = [event for events in traces.values() for event in events]
+    kinds = {event[1] for event in everything}
+    if any(event[1] == "read" and event[4] is not None for event in everything):
+        kinds.add("leased read")
+    return {lemma: NOT_SEEN for lemma, subjects in SUBJECTS.items() if kinds.isdisjoint(subjects)}
 
 
 def _quorums(node: str, events: list[list[Any]]) -> list[Failure]:

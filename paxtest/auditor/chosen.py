@@ -24,12 +24,14 @@ class Slot:
 
 
 class Chosen:
-    """Takes in the traces of all nodes, then answers."""
+    """Takes in the traces of all nodes, then answers. `one_clock`: whether their times can be
+    compared."""
 
-    def __init__(self) -> None:
+    def __init__(self, one_clock: bool = True) -> None:
+        self._one_clock = one_clock
         self.slots: dict[int, Slot] = {}
         self.q2 = 1
-        self._commands: dict[tuple[int, str], list[Identity]] = {}
+        self.commands: dict[tuple[int, str], list[Identity]] = {}
         self._effects: dict[Identity, tuple[int, str]] = {}
         self._states: dict[int, tuple[str, str]] = {}
         self._failures: list[Failure] = []
@@ -53,7 +55,7 @@ class Chosen:
                 _, _, slot, raw, value, ids = event
                 self._value(at, node, slot, ballot(raw), value, "proposed")
                 if ids:
-                    self._commands[slot, value] = [(i[0], i[1], i[2]) for i in ids]
+                    self.commands[slot, value] = [(i[0], i[1], i[2]) for i in ids]
             elif kind == "send" and event[3] == "2b":
                 b, slot = ballot(event[4]), event[5]
                 if (slot, b) in accepts:
@@ -162,7 +164,7 @@ class Chosen:
 
     def _acknowledgements(self) -> Iterator[Failure]:
         where: dict[Identity, list[int]] = {}
-        for (number, value), identities in self._commands.items():
+        for (number, value), identities in self.commands.items():
             chosen = self.slots[number].chosen.get(value)
             if chosen is not None:
                 for identity in identities:
@@ -170,7 +172,8 @@ class Chosen:
         for at, node, identity, outcome in self._replies:
             chosen_at = min(where.get(identity, ()), default=None)
             command = f"command {identity[2]} of {identity[0]}.{identity[1]}"
-            if outcome == "ok" and (chosen_at is None or chosen_at > at):
+            early = chosen_at is not None and self._one_clock and chosen_at > at
+            if outcome == "ok" and (chosen_at is None or early):
                 yield Failure(
                     "I12", node, at, f"{node} acknowledged {command}, which "
                     + ("was never chosen" if chosen_at is None else "was not chosen yet"),

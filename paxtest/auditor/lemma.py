@@ -23,6 +23,28 @@ LEMMAS = {
 }
 """In the order of the proof: a later one follows from, or builds on, the ones before."""
 
+SUBJECTS = {
+    "I1": ("propose", "accept"),
+    "I2": ("propose",),
+    "I3": ("promise", "accept"),
+    "I4": ("accept",),
+    "I5": ("send",),
+    "I6": ("report",),
+    "I7": ("propose",),
+    "I8": ("start",),
+    "I9": ("propose",),
+    "I10": ("accept",),
+    "I11": ("apply", "install", "snapshot"),
+    "I12": ("reply",),
+    "I13": ("apply",),
+    "I14": ("read",),
+    "I15": ("leased read",),
+}
+"""The kinds of events that a lemma speaks of: where there is none, it was not checked."""
+
+TIMED = ("I14", "I15")
+"""They compare moments on different nodes."""
+
 THEOREMS = frozenset({"I9", "I10"})
 """They follow from I1 to I8: they cannot be the first to fail."""
 

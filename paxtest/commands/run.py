@@ -119,6 +119,8 @@ def _tell(path: Path, result: Any) -> None:
         f"{counts.info:,} unknown)"
     )
     for check in result.checks:
+        if check.name == "audit":
+            _tell_audit(check.details)
         if not check.algorithm:
             continue
         certified = ", re-checked by the independent verifier" if check.certified else ""
@@ -133,3 +135,10 @@ def _tell(path: Path, result: Any) -> None:
     )
     for limit in result.limits:
         typer.echo(f"note:    {limit}")
+
+
+def _tell_audit(details: dict[str, Any]) -> None:
+    if not details.get("crashed"):
+        lemma, events = details["lemma"], details["events"]
+        found = f"{lemma} is the earliest lemma to fail" if lemma else "no lemma fails"
+        typer.echo(f"         audit: {found}, {events:,} events; `paxtest audit` tells all")

@@ -1,0 +1,90 @@
+"""One slot as a learner sees it: who accepted which proposal, and what is chosen by that.
+
+A value is chosen when a phase-2 quorum accepted one *proposal*, {ballot, value}. The same value
+under two ballots is two proposals: their acceptances are never added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paxtest.auditor.audit import Traces
+from paxtest.auditor.chosen import Chosen, Identity
+from paxtest.auditor.node import Ballot
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A ballot with a value. `accepted`: node -> when it said so, in ns. `chosen_ns`: when the
+    quorum was complete, None if it never was. `commands`: (origin, incarnation, seq) of those that
+    the value consists of, where a trace tells."""
+
+    ballot: Ballot
+    value: str
+    proposed_by: str
+    accepted: dict[str, int]
+    quorum: int
+    chosen_ns: int | None
+    commands: tuple[Identity, ...]
+
+
+def proposals(traces: Traces, number: int) -> list[Proposal]:
+    """All proposals that the traces have of one slot, lowest ballot first."""
+    learner = Chosen()
+    for node, events in sorted(traces.items()):
+        learner.take(node, events)
+    slot = learner.slots.get(number)
+    if slot is None:
+        return []
+    found = []
+    for ballot, values in sorted(slot.values.items()):
+        for value, (_, who) in sorted(values.items()):
+            accepted = dict(slot.accepted.get(ballot, {}))
+            times = sorted(accepted.values())
+            found.append(
+                Proposal(
+                    ballot,
+                    value,
+                    who,
+                    accepted,
+                    learner.q2,
+                    times[learner.q2 - 1] if len(times) >= learner.q2 else None,
+                    tuple(learner.commands.get((number, value), ())),
+                )
+            )
+    return found
+
+
+def slots(traces: Traces) -> tuple[int, int] | None:
+    """The first and the last slot in which anything was proposed or accepted."""
+    numbers = [
+        event[2] if event[1] == "propose" else event[3]
+        for events in traces.values()
+        for event in events
+        if event[1] in ("propose", "accept")
+    ]
+    return (min(numbers), max(numbers)) if numbers else None
+
+
+def sentences(found: Sequence[Proposal]) -> list[str]:
+    """What is chosen, and what one would think who counts values instead of proposals."""
+    chosen = {p.value for p in found if p.chosen_ns is not None}
+    told = []
+    if len(chosen) > 1:
+        told.append(f"{len(chosen)} values are chosen: agreement is broken.")
+    elif chosen:
+        told.append(f"Chosen: {next(iter(chosen))}.")
+    else:
+        told.append("Nothing is chosen as far as the traces tell.")
+    by_value: dict[str, set[str]] = {}
+    for proposal in found:
+        by_value.setdefault(proposal.value, set()).update(proposal.accepted)
+    for value, nodes in sorted(by_value.items()):
+        quorum = found[0].quorum
+        if value not in chosen and len(nodes) >= quorum:
+            told.append(
+                f"{value} was accepted by {len(nodes)} nodes, but under different ballots: that is"
+                " no quorum of one proposal, and does not choose it."
+            )
+    return told
