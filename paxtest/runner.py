@@ -20,7 +20,6 @@ from paxtest import nemesis, reports, store, workloads
 from paxtest._version import __version__
 from paxtest.analysis import analyse
 from paxtest.cluster import systems
-from paxtest.cluster.ownership import boot_id
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import NodeNotReady, PaxtestError
 from paxtest.everywhere import ready, together
@@ -139,7 +138,7 @@ class Runner:
         self.progress.note(f"run: {run.path}" + (f"\nnode image: base {base}" if base else ""))
         await self._prepare(cluster, system)
         journal = Journal(run.history)
-        run.save_clock(boot_id(), journal.start_ns)
+        run.save_clock(journal.start_ns)
         try:
             await self._drive(run, cluster, system, journal)
         finally:
@@ -298,9 +297,8 @@ class Runner:
                     first_process + thread,
                     *context.processes[thread + 1 :],
                 )
-            reads = Load.of(
-                gen.clients(self.workload.final_generator()), context, everyone, journal
-            )
+            final = gen.clients(self.workload.final_generator())
+            reads = Load.of(final, context, everyone, journal)
             if not await reads.run(FINAL_READS_TIMEOUT_S):
                 self.limits.append(f"final reads took longer than {FINAL_READS_TIMEOUT_S:g} s")
 

@@ -16,6 +16,8 @@ from paxtest import history
 from paxtest.errors import StoreError
 from paxtest.verdict import RunResult
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 TRACE = "trace.jsonl"
 """What a node of the bundled Paxos did, among its collected logs."""
 
@@ -113,9 +115,9 @@ class Run:
             raise StoreError(f"{self.plan} is not a mapping", "is this a run directory?")
         return plan
 
-    def save_clock(self, boot_id: str, start_ns: int) -> None:
+    def save_clock(self, start_ns: int) -> None:
         """Note when the run began by CLOCK_MONOTONIC: nodes on this machine share that clock."""
-        told = {"boot_id": boot_id, "start_ns": start_ns}
+        told = {"boot_id": _BOOT_ID.read_text("ascii").strip(), "start_ns": start_ns}
         write_atomically(self.clock, msgspec.json.encode(told).decode() + "\n")
 
     def load_clock(self) -> tuple[str, int]:
