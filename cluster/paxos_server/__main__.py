@@ -118,6 +118,7 @@ def _parse(argv: list[str]) -> Settings:
 
 
 async def _serve(settings: Settings) -> int:
+    gc.disable()  # what is recovered stays, however often a collection looks at it
     try:
         server = Server(settings)
     except (CorruptLog, DirectoryInUse) as problem:
@@ -132,6 +133,7 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
     try:
         failure = await server.run(stop)

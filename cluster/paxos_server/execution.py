@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .messages import NOOP, Command, LearnRecord, batch_of
+from .messages import Command, LearnRecord, batch_of
 from .readindex import LocalReads
 from .recovery import Remembered
 from .requests import Requests
@@ -35,9 +35,11 @@ class Execution:
         if memory.snapshot_slot:
             self._learner.compact(memory.snapshot_slot)
             self.applied = memory.snapshot_slot
-        for slot in range(memory.snapshot_slot + 1, memory.chosen_upto + 1):
-            self._learner.learn(slot, memory.chosen[slot])
-        self.apply()
+        self._learner.remember(memory.chosen, memory.chosen_upto)
+        log = self._learner.log
+        for slot in range(self.applied + 1, memory.chosen_upto + 1):
+            self._execute(slot, log[slot], batch_of(log[slot]))  # nobody waits for the replies
+            self.applied = slot
 
     def proposed(self, slot: int, commands: list[Command]) -> None:
         """This node has proposed the commands in the slot."""
@@ -56,27 +58,34 @@ class Execution:
 
     def apply(self) -> None:
         """Execute what is chosen, and answer."""
-        learner, state = self._learner, self.state
+        learner = self._learner
         while self.applied < learner.chosen_upto:
             slot = self.applied + 1
             value = learner.log[slot]
             commands = self.commands.pop(slot, None)
-            if commands is None and value != NOOP:
+            if commands is None:
                 commands = batch_of(value)
-            took_effect = []
-            for command in commands or ():
-                reply = state.apply(command)
-                if state.executed:
-                    took_effect.append(command)
+            for command, reply in zip(commands, self._execute(slot, value, commands), strict=True):
                 self._requests.executed(command, reply)
-            if self._trace is not None:
-                self._trace.add("apply", slot, value_id(value), identities(took_effect))
             if self._bugs.active("reply-by-slot"):
                 for command in self._proposed.pop(slot, ()):
                     self._requests.executed_blindly(command)
             self._acceptor.forget(slot)
             self.applied = slot
         self._answer_reads()
+
+    def _execute(self, slot: int, value: bytes, commands: list[Command]) -> list[bytes]:
+        """Take the commands, which are what is chosen in the slot, into the state; the replies."""
+        apply = self.state.apply
+        if self._trace is None:
+            return [apply(command) for command in commands]
+        replies, took_effect = [], []
+        for command in commands:
+            replies.append(apply(command))
+            if self.state.executed:
+                took_effect.append(command)
+        self._trace.add("apply", slot, value_id(value), identities(took_effect))
+        return replies
 
     def install(self, slot: int, snapshot: bytes) -> None:
         """Jump to the state after `slot`, which another node came to."""

@@ -26,6 +26,11 @@ class Learner:
             while self.chosen_upto + 1 in self.log:
                 self.chosen_upto += 1
 
+    def remember(self, chosen: dict[int, bytes], upto: int) -> None:
+        """Take over what the node's former lives learnt: every slot from here up to `upto`."""
+        self.log = chosen
+        self.chosen_upto = upto
+
     def is_chosen(self, slot: int) -> bool:
         return slot <= self.chosen_upto or slot in self.log
 

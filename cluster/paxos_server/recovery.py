@@ -39,20 +39,21 @@ def remember(
     memory = Remembered(chosen_upto=snapshot_slot, snapshot_slot=snapshot_slot, snapshot=snapshot)
     learnt: dict[int, bytes] = {}
     for record in records:
-        match record:
-            case AcceptRecord(slot, ballot, value):
-                memory.promised = max(memory.promised, ballot)
-                known = memory.accepted.get(slot)
-                if slot > memory.chosen_upto and (known is None or known[0] <= ballot):
-                    memory.accepted[slot] = (ballot, value)
-            case PromiseRecord(ballot):
-                memory.promised = max(memory.promised, ballot)
-            case LearnRecord(slot, value):
-                learnt[slot] = value
-            case ChosenRecord(upto):
-                _choose(memory, learnt, upto)
-            case BootRecord(incarnation):
-                memory.incarnation = incarnation
+        if isinstance(record, AcceptRecord):  # `match` is thrice as slow, and logs are long
+            slot, ballot = record.slot, record.ballot
+            if ballot > memory.promised:
+                memory.promised = ballot
+            known = memory.accepted.get(slot)
+            if slot > memory.chosen_upto and (known is None or known[0] <= ballot):
+                memory.accepted[slot] = (ballot, record.value)
+        elif isinstance(record, ChosenRecord):
+            _choose(memory, learnt, record.upto)
+        elif isinstance(record, LearnRecord):
+            learnt[record.slot] = record.value
+        elif isinstance(record, PromiseRecord):
+            memory.promised = max(memory.promised, record.ballot)
+        elif isinstance(record, BootRecord):
+            memory.incarnation = record.incarnation
     return memory
 
 

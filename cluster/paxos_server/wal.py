@@ -167,7 +167,8 @@ def _payload(data: bytes, position: int, number: int | None) -> bytes | None:
     if magic != _MAGIC or end > len(data) or number not in (None, found):
         return None
     payload = data[start:end]
-    if zlib.crc32(payload, zlib.crc32(_NUMBERS.pack(found, length))) != crc:
+    numbers = data[position + 4 : position + 16]  # `found` and `length`, as they are packed
+    if zlib.crc32(payload, zlib.crc32(numbers)) != crc:
         return None
     return payload
 
