@@ -1,0 +1,33 @@
+"""The engine perkey on real processes, under every fault, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from commandline import leftovers, paxtest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def test_a_leaderless_cluster_under_every_fault_is_valid(tmp_path: Path) -> None:
+    done = paxtest(
+        "run", "--cluster", "local", "--nodes", "3", "--seed", "5", "--time-limit", "12",
+        "--set", "system.options.engine=perkey", "--nemesis", "partition,kill,pause,clock",
+        "--store", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((tmp_path / "latest/results.json").read_text())
+    assert result["verdict"] == "valid" and result["operations"]["ok"] >= 100
+    assert result["faults"]["effective"] >= 3
+    assert not leftovers()
+
+
+def test_an_engine_without_the_bug_is_a_mistake_of_the_plan(tmp_path: Path) -> None:
+    done = paxtest(
+        "run", "--cluster", "local", "--bug", "ack-local",
+        "--set", "system.options.engine=perkey", "--store", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 254
+    assert "the engine perkey has no bug 'ack-local'" in done.stdout + done.stderr
