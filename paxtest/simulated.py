@@ -97,7 +97,7 @@ def save(result: Result, path: Path) -> None:
 
 def run(seed: int, options: Options) -> Result:
     """One seed, with the load of a paxtest workload."""
-    load = partial(WorkloadLoad, operations=options.operations, keys=options.keys)
+    load = partial(WorkloadLoad, operations=options.operations)
     return run_seed(seed, options, load)
 
 

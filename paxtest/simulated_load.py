@@ -27,7 +27,7 @@ class WorkloadLoad:
     settings are those of a real run."""
 
     def __init__(
-        self, name: str, seed: int, nodes: int, threads: int, *, operations: int, keys: int
+        self, name: str, seed: int, nodes: int, threads: int, keys: int, *, operations: int
     ) -> None:
         settings: dict[str, Any] = {"key_prefix": name}
         if name == "queue":

@@ -32,7 +32,7 @@ def test_final_operations_reach_every_node() -> None:
 
 def test_counters_are_incremented_by_transactions_too() -> None:
     options = Options(workload="counter", operations=60, families=("partition",))
-    load = partial(WorkloadLoad, operations=60, keys=3)
+    load = partial(WorkloadLoad, operations=60)
     simulation = Simulation(1, options, load)
     commands: Counter[bytes] = Counter()
     for node in simulation.nodes:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .network import SimulatedNetwork, Weather
+from .duel import HOP_S, Duel
+from .network import SimulatedNetwork, Weather, between
 from .node import SimulatedNode
 from .world import World
 
 FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election")
-HOP_S = 0.004
-"""About how long a message, its sync and the answer take in good weather."""
-
-Pairs = set[tuple[str, str]]
 
 
 class Faults:
@@ -33,6 +30,8 @@ class Faults:
         self._nodes = nodes
         self._interval_s = interval_s
         self._stopped = False
+        self._cuts = "partition" in families
+        self._duel = Duel(world, network, nodes, families)
         kinds: dict[str, list[Callable[[], str]]] = {
             "partition": [self._partition, self._partition, self._heal_network],
             "kill": [self._kill, self._start_all],
@@ -41,10 +40,8 @@ class Faults:
             "delay": [self._weather],
             "disk": [self._slow_disk, self._failing_disk],
             "corrupt": [self._corrupt],
-            "election": [self._stand, self._duel],
+            "election": [self._stand, self._duel.start, self._duel.start],
         }
-        self._cuts = "partition" in families
-        self._late = "delay" in families
         self._kinds = [kind for family in families for kind in kinds[family]]
         self._corrupted = False
 
@@ -55,6 +52,7 @@ class Faults:
     def heal(self) -> None:
         """Undo everything; no more faults."""
         self._stopped = True
+        self._duel.stop()
         self._heal_network()
         self._network.weather = Weather()
         for node in self._nodes:
@@ -133,9 +131,10 @@ class Faults:
         if not leaders or not self._cuts:
             return self._pause()
         leader = self._rng.choice(leaders)
+        others = [node.name for node in self._nodes if node is not leader]
         leader.pause()
         for_s = 0.1 + self._world.around(0.2)
-        self._world.after(HOP_S, self._isolate, [leader.name])
+        self._world.after(HOP_S, self._network.part, between([leader.name], others))
         self._world.after(for_s, leader.resume)
         return f"freeze {leader.name} for {for_s:.4f} s, and cut it off"
 
@@ -148,29 +147,30 @@ class Faults:
         half = len(names) // 2
         if kind <= 1:
             one = [rng.choice(leaders)] if leaders and kind == 0 else names[:1]
-            cut, what = _between(one, [n for n in names if n not in one]), "isolate"
+            cut, what = between(one, [n for n in names if n not in one]), "isolate"
         elif kind == 2:
-            cut, what = _between(names[:half], names[half:]), "halves"
+            cut, what = between(names[:half], names[half:]), "halves"
         elif kind == 3:
             one = [rng.choice(leaders or names)]
             rest = [n for n in names if n not in one]
-            cut, what = _between(one, rest), "one-way"
+            cut, what = between(one, rest), "one-way"
             outwards = rng.random() < 0.5
-            cut = {(a, b) for a, b in cut if (a in one) == outwards}
+            cut = frozenset((a, b) for a, b in cut if (a in one) == outwards)
         elif kind == 4:
-            cut, what = _between(names[:half], names[half + 1 :]), "bridge"
+            cut, what = between(names[:half], names[half + 1 :]), "bridge"
         elif kind == 5:
             n = len(names)
             near = {(a, b) for a in range(n) for b in range(n) if min((a - b) % n, (b - a) % n) > 1}
-            cut, what = {(names[a], names[b]) for a, b in near}, "ring"
+            cut, what = frozenset((names[a], names[b]) for a, b in near), "ring"
         else:
             pairs = [(a, b) for a in names for b in names if a != b]
-            cut, what = set(rng.sample(pairs, len(pairs) // 3)), "random links"
-        self._network.cut = frozenset(cut)
-        return f"partition {what} {sorted(cut)}"
+            cut, what = frozenset(rng.sample(pairs, len(pairs) // 3)), "random links"
+        hold = rng.random() < 0.5
+        self._network.part(cut, hold)
+        return f"partition {what}{' (held)' if hold else ''} {sorted(cut)}"
 
     def _heal_network(self) -> str:
-        self._network.cut = frozenset()
+        self._network.part(frozenset())
         return "heal network"
 
     def _jump(self) -> str:
@@ -186,7 +186,7 @@ class Faults:
             return self._jump()
         leader = self._rng.choice(leaders)
         others = [node.name for node in self._nodes if node is not leader]
-        self._network.cut = frozenset(_between([leader.name], others))
+        self._network.part(between([leader.name], others))
         back_s = 1 + self._world.around(5)
         leader.clock.wall_offset_s -= back_s
         return f"isolate {leader.name}, its clock back by {back_s:.3f} s"
@@ -227,51 +227,6 @@ class Faults:
         node.stand()
         return f"{node.name} stands for election"
 
-    def _duel(self) -> str:
-        """For a while leader follows leader: the schedule of the proof's worst case. One leader
-        is cut off when it has proposed and hardly anybody has accepted; the next, elected without
-        it, when its proposal is chosen and hardly anybody knows; the third hears from both."""
-        until_s = self._world.now_s + 0.1 + self._world.around(0.5)
-        if self._late and self._rng.random() < 0.5:
-            self._network.weather = Weather(duplication=0.1, slow=0.3, slow_delay_s=0.01)
-        self._campaign("", self._rng.choice((1.0, 1.0, 2.0)), until_s)
-        return f"duel until {until_s:.4f}"
-
-    def _campaign(self, former: str, pace: float, until_s: float) -> None:
-        """Some node wins an election in which a minority has no part: the former leader most of
-        the time, who alone may know what was chosen last."""
-        if self._stopped:
-            return
-        rng, nodes = self._rng, self._nodes
-        if self._world.now_s >= until_s:
-            self._heal_network()
-            return
-        candidate = rng.choice([node for node in nodes if node.name != former])
-        others = [node.name for node in nodes if node is not candidate]
-        absent = rng.sample(others, rng.randrange((len(nodes) - 1) // 2 + 1))
-        if former and rng.random() < 0.8:
-            absent = [former]
-        self._isolate(absent)
-        candidate.stand()
-        if rng.random() < 0.5:  # elected, but not heard: about one round trip and a sync
-            delay_s, reached = HOP_S * (0.75 + 0.75 * rng.random()), rng.randrange(2)
-        else:  # heard, but not by all: about two
-            delay_s, reached = HOP_S * (1.5 + 1.5 * rng.random()), rng.randrange(len(nodes))
-        near = rng.sample(others, min(reached, len(others)))
-        self._world.after(pace * delay_s, self._strand, candidate.name, near, pace, until_s)
-
-    def _strand(self, leader: str, near: list[str], pace: float, until_s: float) -> None:
-        if self._stopped:
-            return
-        self._isolate([leader, *near])
-        delay_s = pace * HOP_S * (0.5 + self._rng.random())
-        self._world.after(delay_s, self._campaign, leader, pace, until_s)
-
-    def _isolate(self, few: Sequence[str]) -> None:
-        if self._cuts:
-            rest = [node.name for node in self._nodes if node.name not in few]
-            self._network.cut = frozenset(_between(few, rest))
-
     def _corrupt(self) -> str:
         """Flip a bit on one node's disk while it is down; one node in a whole run, so that the
         others remain a majority of intact ones."""
@@ -283,7 +238,3 @@ class Faults:
         name = node.disk.flip_bit(self._rng)
         node.start()
         return f"flip a bit of {name} on {node.name}" + (": refused" if node.corrupt else "")
-
-
-def _between(left: Sequence[str], right: Sequence[str]) -> Pairs:
-    return {(a, b) for a in left for b in right} | {(b, a) for a in left for b in right}

@@ -24,5 +24,5 @@ class Load(Protocol):
         the number of nodes."""
 
 
-MakeLoad = Callable[[str, int, int, int], Load]
-"""(workload, seed, nodes, threads) -> its load."""
+MakeLoad = Callable[[str, int, int, int, int], Load]
+"""(workload, seed, nodes, threads, keys) -> its load."""

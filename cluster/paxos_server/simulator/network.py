@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..messages import Message
@@ -20,8 +20,16 @@ class Weather:
     slow_delay_s: float = 0.1
 
 
+Links = frozenset[tuple[str, str]]
+"""(source, destination) pairs."""
+
+HELD_LIMIT = 1000
+"""Messages that cut links hold at most; what comes beyond that is lost."""
+
+
 class SimulatedNetwork:
-    """The Network port of all nodes at once. `cut` holds (source, destination) pairs."""
+    """The Network port of all nodes at once. What meets a cut link is lost or, as with
+    connections that outlive a partition, held until the link is whole again."""
 
     def __init__(
         self, world: World, weather: Weather, deliver: Callable[[str, str, Message], None]
@@ -29,7 +37,21 @@ class SimulatedNetwork:
         self._world = world
         self._deliver = deliver
         self.weather = weather
-        self.cut: frozenset[tuple[str, str]] = frozenset()
+        self._cut: Links = frozenset()
+        self._holds = False
+        self._held: list[tuple[str, str, Message]] = []
+
+    def part(self, cut: Links, hold: bool = False) -> None:
+        """Cut these links and no others."""
+        self._cut = cut
+        self._holds = hold
+        held, self._held = self._held, []
+        for source, destination, message in held:
+            if (source, destination) in cut:
+                self._held.append((source, destination, message))
+            else:
+                delay_s = self._world.around(self.weather.delay_s)
+                self._world.after(delay_s, self._arrive, source, destination, message)
 
     def send(self, source: str, destination: str, message: Message) -> None:
         weather, random = self.weather, self._world.rng.random
@@ -43,5 +65,14 @@ class SimulatedNetwork:
             self._world.after(delay_s, self._arrive, source, destination, message)
 
     def _arrive(self, source: str, destination: str, message: Message) -> None:
-        if (source, destination) not in self.cut:
+        if (source, destination) not in self._cut:
             self._deliver(source, destination, message)
+        elif self._holds and len(self._held) < HELD_LIMIT:
+            self._held.append((source, destination, message))
+
+
+def between(left: Sequence[str], right: Sequence[str]) -> Links:
+    """All links between two groups, both ways."""
+    return frozenset((a, b) for a in left for b in right) | frozenset(
+        (b, a) for a in left for b in right
+    )

@@ -20,6 +20,7 @@ from .network import SimulatedNetwork
 from .world import SimulatedClock, World
 
 TICK_S = 0.01
+CLIENTS, TIMERS, DISK = "clients", "timers", "disk"  # sources of events beside the peers
 
 Reply = Callable[[bytes | None], None]
 """Takes the reply; None when the connection broke before there was one."""
@@ -37,6 +38,7 @@ class SimulatedNode:
         self.paused = False
         self.crashes: list[str] = []
         self.trace = Trace(lambda: int(world.now_s * 1e9), lean=True)
+        self.answers = 0  # replies given to clients so far
         self.sync_s = 0.001
         self._world = world
         self._network = network
@@ -46,7 +48,7 @@ class SimulatedNode:
         self._syncing = False
         self._requests: dict[int, Reply] = {}
         self._next_request = 1
-        self._missed: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._missed: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = []
 
     @property
     def name(self) -> str:
@@ -101,8 +103,8 @@ class SimulatedNode:
         requests, self._requests = self._requests, {}
         for reply in requests.values():
             reply(None)
-        for call, args in missed:
-            if call == self.request:
+        for source, _, args in missed:
+            if source == CLIENTS:
                 args[1](None)
 
     def stand(self) -> None:
@@ -114,10 +116,12 @@ class SimulatedNode:
         self.paused = self.alive
 
     def resume(self) -> None:
-        """What happened meanwhile happens now, all at once."""
+        """What happened meanwhile happens now, all at once: what came from one peer, from clients
+        or from timers in its order, but no order between these, as with sockets."""
         self.paused = False
         missed, self._missed = self._missed, []
-        for call, args in missed:
+        turns = {source: self._world.rng.random() for source, _, _ in missed}
+        for _, call, args in sorted(missed, key=lambda item: turns[item[0]]):
             call(*args)
 
     # --- events in ---
@@ -126,7 +130,7 @@ class SimulatedNode:
         if self.replica is None:
             reply(None)
         elif self.paused:
-            self._missed.append((self.request, (args, reply)))
+            self._missed.append((CLIENTS, self.request, (args, reply)))
         else:
             number = self._next_request
             self._next_request += 1
@@ -137,7 +141,7 @@ class SimulatedNode:
         if self.replica is None:
             return
         if self.paused:
-            self._missed.append((self.receive, (source, message)))
+            self._missed.append((source, self.receive, (source, message)))
             return
         self._turn(self.replica.receive, source, message)
 
@@ -145,7 +149,7 @@ class SimulatedNode:
         if self.replica is None or life != self._life:
             return
         if self.paused:
-            self._missed.append((self._tick, (life,)))
+            self._missed.append((TIMERS, self._tick, (life,)))
             return
         self._world.after(TICK_S, self._tick, life)
         self._turn(self.replica.tick)
@@ -154,7 +158,7 @@ class SimulatedNode:
         if self.replica is None or life != self._life:
             return
         if self.paused:
-            self._missed.append((self._synced, (life,)))
+            self._missed.append((DISK, self._synced, (life,)))
             return
         self._syncing = False
         self._turn(self._make_durable)
@@ -197,5 +201,6 @@ class SimulatedNode:
         if out.sync and not self._syncing:
             self._syncing = True
             self._world.after(self._world.around(self.sync_s), self._synced, self._life)
+        self.answers += len(out.replies)
         for number, reply in out.replies:
             self._requests.pop(number)(reply)

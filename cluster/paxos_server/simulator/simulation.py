@@ -21,6 +21,8 @@ QUIET_S = 1.0
 LOAD_LIMIT_S = 60.0
 NODES = (3, 4, 5, 5, 5)
 WORKLOADS = ("register", "register", "append", "counter", "set", "queue")
+HARD = ("counter", "queue")
+"""Workloads whose histories are hard to check when much is open at once."""
 READS = (Reads.LOG, Reads.LOG, Reads.READINDEX, Reads.LEASE)
 
 
@@ -32,10 +34,7 @@ class Options:
     bugs: tuple[str, ...] = ()
     engine: EngineName = EngineName.MULTI
     nodes: int | None = None
-    clients: int = 10
     operations: int = 300
-    keys: int = 3
-    think_s: float = 0.05
     workload: str | None = None
     reads: Reads | None = None
     families: tuple[str, ...] = FAMILIES
@@ -79,9 +78,10 @@ class Simulation:
         self.network = SimulatedNetwork(self.world, Weather(), self._deliver)
         names = tuple(f"n{i + 1}" for i in range(nodes))
         bugs = Bugs(options.bugs)
-        # Small batches and windows put more of the protocol between two operations.
-        window = rng.choice((1, 2, 8))
-        batch = rng.choice((1, 2, 64))
+        # Small batches put more of the protocol between two operations. What a new leader takes
+        # over fills a small window, so that leaders with nothing of their own to say need larger.
+        window = rng.choice((2, 16, 64))
+        batch = rng.choice((1, 1, 2, 64))
         # Shorter times than a real server's, as the simulated network is fast, and now and then
         # so short that leaders duel: more elections per operation.
         election_s = rng.choice((0.03, 0.06, 0.12))
@@ -93,7 +93,7 @@ class Simulation:
             heartbeat_s=election_s / 4,
             election_s=election_s,
             canvass=rng.random() < 0.5,
-            step_down_s=2 * election_s,
+            step_down_s=rng.choice((2, 2, 8)) * election_s,
             resend_s=0.06,
             retry_s=0.1,
             backoff_s=0.01,
@@ -123,24 +123,30 @@ class Simulation:
         self.faults = Faults(
             self.world, self.network, self.nodes, families, rng.choice((0.06, 0.12, 0.25))
         )
+        # Few keys collide more, many clients crowd a slot, and who roams meets a stale node.
+        keys, self._clients = rng.choice((1, 2, 4)), rng.choice((6, 12, 20))
+        if self.workload in HARD:
+            keys, self._clients = 4, min(self._clients, 8)
+        self._think_s = self._clients * rng.choice((0.002, 0.005, 0.008))
+        self._roam = rng.random() < 0.5
         self._load: Load | None = None
         if make_load is not None:
-            self._load = make_load(self.workload, seed, nodes, options.clients)
+            self._load = make_load(self.workload, seed, nodes, self._clients, keys)
         self._running = 0
 
     def run(self) -> Result:
         """Start, break, heal, read everything on every node, compare the nodes."""
-        options, world = self.options, self.world
+        world = self.world
         for node in self.nodes:
             node.start()
         world.run(0.3)
         self.faults.start()
         clients = [
-            Client(thread, options.clients, world, self.nodes, self.recorder)
-            for thread in range(options.clients)
+            Client(thread, self._clients, world, self.nodes, self.recorder)
+            for thread in range(self._clients)
         ]
         try:
-            self._drive(clients, options.think_s)
+            self._drive(clients, self._think_s)
             self.faults.heal()
             world.run(world.now_s + QUIET_S)
             if self._load is not None:
@@ -151,7 +157,7 @@ class Simulation:
         recorder = self.recorder
         return Result(
             self.seed,
-            options,
+            self.options,
             self.workload,
             recorder.lines(),
             self.faults.log,
@@ -196,6 +202,8 @@ class Simulation:
         elif isinstance(step, int):
             self.world.after(step / 1e9, self._next, client, think_s)
         else:
+            if self._roam:
+                client.reconnect()
             client.invoke(step, lambda type_, value: self._completed(client, think_s, type_, value))
 
     def _completed(self, client: Client, think_s: float, type_: str, value: Any) -> None:
