@@ -124,10 +124,10 @@ class Writing:
 
     def stand(self) -> None:
         """Take a new ballot for some key now, one with work if there is any. Always safe."""
-        keys = list(self._works) or self._keys.order
+        keys = self._works or self._keys.order
         if not keys:
             return
-        key = self._parts.rng.choice(keys)
+        key = min(keys)
         state, work = self._keys.open(key), self._works.get(key)
         if work is not None and work.attempt is not None:
             self._prepare(key, state, work.attempt)
