@@ -11,11 +11,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from paxtest.auditor import audit
 from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Evidence
 from paxtest.cluster.paxos_server.simulator.simulation import Options, Result, run_seed
 from paxtest.simulated_load import MODELS, WorkloadLoad
+from paxtest.store import TRACE, Run
 from paxtest.verdict import Verdict
 
 AHEAD = 64  # seeds handed to other processes beyond the one that is waited for
@@ -99,6 +102,19 @@ def run(seed: int, options: Options) -> Result:
     """One seed, with the load of a paxtest workload."""
     load = partial(WorkloadLoad, operations=options.operations)
     return run_seed(seed, options, load)
+
+
+def keep(result: Result, directory: Path) -> None:
+    """Write the history and the traces into a directory that `paxtest check` and `paxtest audit`
+    read like a run."""
+    directory.mkdir(parents=True, exist_ok=True)
+    run = Run(directory)
+    save(result, run.history)
+    for node, events in result.traces.items():
+        if events:
+            path = run.nodes / node / TRACE
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(msgspec.json.Encoder().encode_lines(events))
 
 
 def run_and_judge(seed: int, options: Options) -> Judgement:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from paxtest.auditor.audit import Audit, Traces, audit
-from paxtest.auditor.lemma import LEMMAS
 from paxtest.errors import StoreError
 from paxtest.store import Run
 
@@ -78,41 +76,10 @@ def audit_run(run: Run) -> tuple[Audit, Traces]:
     """Audit the traces of a run. Raises StoreError where there is none, or where one holds what
     no node of this version writes."""
     traces = load(run)
-    return judged(traces, str(run.path)), traces
-
-
-def judged(traces: Traces, where: str) -> Audit:
-    """Audit traces that came from files. Raises StoreError for events of another shape."""
     try:
-        return audit(traces)
+        return audit(traces), traces
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise StoreError(
-            f"the traces of {where} cannot be understood: {type(error).__name__}: {error}",
+            f"the traces of {run.path} cannot be understood: {type(error).__name__}: {error}",
             "were they written by another version of paxtest, or changed since?",
         ) from error
-
-
-def as_json(found: Audit, linearizable: bool | None = None) -> Mapping[str, Any]:
-    """The audit as docs/reference/audit.md describes it."""
-    lemmas = []
-    for lemma, statement in LEMMAS.items():
-        status, why = found.status(lemma)
-        first = found.first(lemma)
-        lemmas.append(
-            {
-                "lemma": lemma,
-                "statement": statement,
-                "status": str(status),
-                "why": why,
-                "failures": found.counts.get(lemma, 0),
-                "first": None if first is None else msgspec.to_builtins(first),
-            }
-        )
-    return {
-        "schema": 1,
-        "lemma": found.earliest.lemma if found.earliest else "",
-        "sentences": found.sentences(linearizable),
-        "lemmas": lemmas,
-        "events": found.events,
-        "incomplete": list(found.incomplete),
-    }

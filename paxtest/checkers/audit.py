@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import gc
 
-from paxtest.auditor.files import as_json, audit_run
+import msgspec
+
+from paxtest.auditor.files import audit_run
+from paxtest.auditor.told import tell
 from paxtest.checkers.protocol import Evidence
 from paxtest.store import Run
 from paxtest.verdict import CheckResult, Verdict
@@ -39,7 +42,7 @@ class TraceAudit:
             operations=found.events,
             explanation=" ".join(found.sentences(self._linearizable)),
             details={
-                **as_json(found, self._linearizable),
+                **msgspec.to_builtins(tell(found, self._linearizable)),
                 "limits": list(found.incomplete),
             },
         )

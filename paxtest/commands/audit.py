@@ -25,7 +25,8 @@ def audit(
     of them are missing, 254 the run has no traces.
     """
     from paxtest import store
-    from paxtest.auditor.files import as_json, audit_run
+    from paxtest.auditor.files import audit_run
+    from paxtest.auditor.told import tell
 
     directory = store.find(run)
     found, traces = audit_run(directory)
@@ -33,7 +34,7 @@ def audit(
     if json_:
         import msgspec
 
-        typer.echo(msgspec.json.encode(as_json(found, linearizable)))
+        typer.echo(msgspec.json.encode(tell(found, linearizable)))
     else:
         _tell(found, sorted(traces), linearizable)
     raise typer.Exit(exit_code(found))

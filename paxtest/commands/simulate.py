@@ -47,7 +47,7 @@ def simulate(
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each processor.", min=0)] = 0,
     stop: Annotated[bool, typer.Option("--stop-on-invalid", help="End at the first.")] = False,
     save: Annotated[
-        Path | None, typer.Option(help="Directory for the histories of the seeds that failed.")
+        Path | None, typer.Option(help="Keep histories and traces of seeds that failed, below it.")
     ] = None,
 ) -> None:
     """Run the reference Paxos under virtual time, with a network, disks and clocks that fail as
@@ -161,19 +161,16 @@ def _tell_failure(judgement: Judgement, number: int, options: Options, save: Pat
     elif number == FAILURES_TOLD + 1:
         typer.echo("further failures are counted only")
     if save is not None and number <= FAILURES_TOLD:
-        from paxtest.simulated import run
-        from paxtest.simulated import save as save_history
+        from paxtest.simulated import keep, run
 
-        save.mkdir(parents=True, exist_ok=True)
-        path = save / f"seed-{judgement.seed}.jsonl"
-        save_history(run(judgement.seed, options), path)
-        typer.echo(f"  history: {path}")
+        path = save / f"seed-{judgement.seed}"
+        keep(run(judgement.seed, options), path)
+        typer.echo(f"  history and traces: {path}")
 
 
 def _tell_one(seed: int, options: Options, save: Path | None) -> int:
     """Run one seed and tell what happened in it."""
-    from paxtest.simulated import judge, run
-    from paxtest.simulated import save as save_history
+    from paxtest.simulated import judge, keep, run
 
     result = run(seed, options)
     for line in result.faults:
@@ -186,8 +183,6 @@ def _tell_one(seed: int, options: Options, save: Path | None) -> int:
     for problem in judgement.problems:
         typer.echo("  " + problem.strip().replace("\n", "\n  "))
     if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
-        path = save / f"seed-{seed}.jsonl"
-        save_history(result, path)
-        typer.echo(f"history: {path}")
+        keep(result, save / f"seed-{seed}")
+        typer.echo(f"history and traces: {save / f'seed-{seed}'}")
     return EXIT_CODES[judgement.verdict]

@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import msgspec
 import yaml
 from markupsafe import Markup
 
 import paxtest
+from paxtest.auditor.told import Told
 from paxtest.reports import charts, operations, statistics, timeline, words
 from paxtest.reports.run import Fault, Run, label, load
 from paxtest.store import write_atomically
@@ -80,8 +82,9 @@ def render(run: Run) -> str:
         run=run, plan=run.plan, result=result, verdict=verdict,
         headline=HEADLINES[verdict], meaning=sentences(run),
         version=paxtest.__version__, check=run.main_check, rests=rests_on(run, len(columns)),
-        stories=_stories(run, journal), functions=statistics.per_function(columns),
-        nodes=statistics.per_node(columns), errors=statistics.errors(columns),
+        stories=_stories(run, journal), audit=audit(run),
+        functions=statistics.per_function(columns), nodes=statistics.per_node(columns),
+        errors=statistics.errors(columns),
         availability=statistics.availability(columns), columns=columns, plots=plots,
         kinds=kinds, colours={kind: charts.kind_colour(kind, kinds) for kind in kinds},
         during=lambda begin, end: _faults_during(run.faults, begin, end),
@@ -143,11 +146,25 @@ def rests_on(run: Run, recorded: int) -> list[tuple[str, str, str]]:
         "effective faults", f"{faults.effective:,} of {faults.injected:,}",
         words.kinds(faults.kinds) or "none was seen to take effect",
     ))  # fmt: skip
+    told = audit(run)
+    if told is not None:
+        lemma = words.plain(told.lemma, 40)
+        note = f"{told.events:,} events of the nodes held against the proof"
+        tiles.append(("audit", f"{lemma} fails" if lemma else "no lemma fails", note))
     if result.first_violation_s is not None:
         at_s = result.first_violation_s
         during = _faults_during(run.faults, at_s, at_s)
         tiles.append(("first violation", words.seconds(at_s), f"after the run began; {during}"))
     return tiles
+
+
+def audit(run: Run) -> Told | None:
+    """What the auditor found; None where there was none, or it has no such shape."""
+    checks = run.result.checks if run.result else []
+    try:
+        return next((msgspec.convert(c.details, Told) for c in checks if c.name == "audit"), None)
+    except msgspec.ValidationError:
+        return None  # of another version, or a check that crashed: the table of checks has it
 
 
 def _stories(run: Run, journal: Path) -> list[Story]:

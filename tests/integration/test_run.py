@@ -35,11 +35,20 @@ def test_a_correct_cluster_under_every_fault_is_valid_and_leaves_nothing(tmp_pat
     assert isinstance(faults, dict) and faults["effective"] >= 4 and len(faults["kinds"]) >= 3
     run = store.find(tmp_path / "latest")
     assert all(run.logs()[f"n{i}"] for i in range(1, 6))
+    checks = result["checks"]
+    assert isinstance(checks, list)
+    (audit,) = [c for c in checks if c["name"] == "audit"]
+    assert audit["verdict"] == "valid" and not audit["details"]["incomplete"], audit
+    assert {"holds"} == {row["status"] for row in audit["details"]["lemmas"][:13]}
     assert run.report.exists() and (run.path / "junit.xml").exists()
     assert "paxtest run --seed 7" in run.load_plan()["repeat"]
     assert not leftovers()
     again = paxtest("check", tmp_path / "latest")
     assert again.returncode == 0, again.stdout + again.stderr
+    audited = paxtest("audit", tmp_path / "latest")
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    chosen = paxtest("chosen", tmp_path / "latest", "--slot", "5")
+    assert chosen.returncode == 0, chosen.stdout + chosen.stderr
 
 
 def test_a_bug_is_found_and_told(tmp_path: Path) -> None:
@@ -55,6 +64,8 @@ def test_a_bug_is_found_and_told(tmp_path: Path) -> None:
     assert check["verdict"] == "invalid" and check["certified"] and check["explanation"]
     assert 2 <= len(check["counterexample"]) <= 20
     assert result["first_violation_s"] is not None
+    (audit,) = [c for c in checks if c["name"] == "audit"]
+    assert audit["verdict"] == "invalid" and audit["details"]["lemma"] == "I14", audit
     assert paxtest("check", tmp_path / "latest").returncode == 1
     assert not leftovers()
 
