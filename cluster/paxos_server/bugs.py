@@ -136,6 +136,11 @@ BUGS: dict[str, Bug] = {
         25, "followers read under a lease that the leader does not wait for when it commits",
         "Ceph commit fa1d957", ("partition", "delay"), "register", ("stale-read",), Reads.LEASE,
     ),
+    "read-no-repair": Bug(
+        26, "a quorum read shows an accepted value without seeing to it that it is chosen",
+        "CASSANDRA-12126, atlasdb PR #5826", ("partition", "kill"), "register",
+        ("stale-read", "aborted-read"), Reads.QUORUM,
+    ),
     "retry-dup": Bug(
         27, "no sessions: a command that is sent again is executed again", "etcd #18424, ra #145",
         ("delay", "kill"), "counter", ("duplicate",),

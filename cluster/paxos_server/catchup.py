@@ -43,6 +43,11 @@ class CatchingUp:
             self._execution.learn(slot, known[1])
         self._execution.apply()
 
+    def behind(self, source: str, upto: int) -> None:
+        """Another node knows the slots up to `upto` to be chosen."""
+        if self._learner.chosen_upto < upto:
+            self._ask_now_and_then(source)
+
     def _ask_now_and_then(self, source: str) -> None:
         now_s = self._moment.now_s
         if now_s - self._asked_s >= self._config.heartbeat_s / 2:

@@ -19,13 +19,15 @@ class Reads(StrEnum):
 
     log: as commands, through the log. readindex: from the state of any node, once it has applied
     what the leader, confirmed by a quorum after the read began, knew to be chosen. lease: by the
-    leader alone, while no other can have been elected. local: from the state of any node, which
-    may be stale (honestly so: not linearizable).
+    leader alone, while no other can have been elected. quorum: from the state of any node, once it
+    has applied all that a quorum of acceptors has accepted. local: from the state of any node,
+    which may be stale (honestly so: not linearizable).
     """
 
     LOG = "log"
     READINDEX = "readindex"
     LEASE = "lease"
+    QUORUM = "quorum"
     LOCAL = "local"
 
 

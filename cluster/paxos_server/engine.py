@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from .bugs import Bugs
-from .config import Config, EngineName
+from .config import Config, EngineName, Reads
 from .events import Output
 from .messages import Message, Record, decode_messages
 from .perkey.messages import decode_messages as decode_perkey_messages
@@ -29,7 +29,14 @@ class Engine(Protocol):
     incarnation: int
     bugs: Bugs
 
-    def request(self, number: int, args: list[bytes]) -> None: ...
+    def request(
+        self, number: int, args: list[bytes], reads: Reads | None = None, connection: int = 0
+    ) -> None:
+        """`events.Request`. The engine perkey has one way of reading only."""
+
+    def snap(self, number: int) -> None:
+        """Take a snapshot now. The reply to request `number` is the slot that it stands for (with
+        the engine perkey: how many keys it holds), and leaves when the snapshot is durable."""
 
     def receive(self, source: str, message: Message) -> None: ...
 

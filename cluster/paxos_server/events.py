@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .config import Reads
 from .messages import Message, Record
 
 
@@ -30,10 +31,14 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A client's command, checked (`statemachine.check`); `number` names it in the reply."""
+    """A client's command, checked (`statemachine.check`); `number` names it in the reply. `reads`:
+    how to answer a read, None for the server's own way. `connection`: commands of one connection
+    happen in the order in which they came; 0 for a connection of its own."""
 
     number: int
     args: list[bytes]
+    reads: Reads | None = None
+    connection: int = 0
 
 
 Event = Receive | Tick | Durable | Request

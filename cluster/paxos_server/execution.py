@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .config import Reads
 from .messages import Command, LearnRecord, batch_of
 from .readindex import LocalReads
 from .recovery import Remembered
@@ -13,12 +14,12 @@ from .trace import identities, state_id, value_id
 
 class Execution:
     """The state after slot `applied`, and the reads that wait for it to come so far. `commands`:
-    those of slots that this node proposed, so that they need not be decoded again."""
+    value and commands of slots that this node proposed, to save decoding them."""
 
     def __init__(self, roles: Roles, requests: Requests) -> None:
         self.state = StateMachine(roles.bugs)
         self.applied = 0
-        self.commands: dict[int, list[Command]] = {}
+        self.commands: dict[int, tuple[bytes, list[Command]]] = {}
         self._proposed: dict[int, list[Command]] = {}  # for bug reply-by-slot only
         self._bugs = roles.bugs
         self._learner = roles.learner
@@ -41,9 +42,9 @@ class Execution:
             self._execute(slot, log[slot], batch_of(log[slot]))  # nobody waits for the replies
             self.applied = slot
 
-    def proposed(self, slot: int, commands: list[Command]) -> None:
+    def proposed(self, slot: int, value: bytes, commands: list[Command]) -> None:
         """This node has proposed the commands in the slot."""
-        self.commands[slot] = commands
+        self.commands[slot] = value, commands
         if self._bugs.active("reply-by-slot"):
             self._proposed[slot] = commands
 
@@ -62,10 +63,14 @@ class Execution:
         while self.applied < learner.chosen_upto:
             slot = self.applied + 1
             value = learner.log[slot]
-            commands = self.commands.pop(slot, None)
-            if commands is None:
-                commands = batch_of(value)
+            known = self.commands.pop(slot, None)
+            # What a leader proposed need not be what it hears to have been chosen: another may
+            # have taken its place meanwhile.
+            commands = known[1] if known is not None and known[0] == value else batch_of(value)
             for command, reply in zip(commands, self._execute(slot, value, commands), strict=True):
+                if reply is None:
+                    self._requests.too_early(command)
+                    continue
                 self._requests.executed(command, reply)
             if self._bugs.active("reply-by-slot"):
                 for command in self._proposed.pop(slot, ()):
@@ -74,7 +79,7 @@ class Execution:
             self.applied = slot
         self._answer_reads()
 
-    def _execute(self, slot: int, value: bytes, commands: list[Command]) -> list[bytes]:
+    def _execute(self, slot: int, value: bytes, commands: list[Command]) -> list[bytes | None]:
         """Take the commands, which are what is chosen in the slot, into the state; the replies."""
         apply = self.state.apply
         if self._trace is None:
@@ -104,14 +109,29 @@ class Execution:
         self._reads.add(slot, seqs)
         self._answer_reads()
 
+    def read_pending(self, pending: dict[int, bytes], seqs: list[int]) -> None:
+        """Bug read-no-repair: answer from the state as it would be if these were chosen."""
+        state = StateMachine(self._bugs)
+        state.restore(self.state.snapshot())
+        slot = self.applied
+        while slot + 1 in pending:
+            slot += 1
+            for command in batch_of(pending[slot]):
+                state.apply(command)
+        for seq in seqs:
+            self._answer_read(seq, state, slot)
+
     def reads_waiting(self) -> list[int]:
         """Numbers of this node's reads that have no answer yet."""
         return self._requests.reads_waiting()
 
     def _answer_reads(self) -> None:
         for seq in self._reads.ready(self.applied):
-            waiting = self._requests.gateway.waiting.get(seq)
-            if waiting is not None:
-                if self._trace is not None:
-                    self._trace.add("read", seq, self.applied, None)
-                self._requests.answer(seq, self.state.query(waiting.args))
+            self._answer_read(seq, self.state, self.applied)
+
+    def _answer_read(self, seq: int, state: StateMachine, applied: int) -> None:
+        waiting = self._requests.gateway.waiting.get(seq)
+        if waiting is not None and waiting.how is not Reads.LOG:
+            if self._trace is not None:
+                self._trace.add("read", seq, applied, None)
+            self._requests.answer(seq, state.query(waiting.args))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import count
 from typing import Protocol, cast
 
+from .config import Reads
 from .resp import NIL, NIL3, OK, Parser, ProtocolError, array, bulk, error, integer, map_, simple
 from .statemachine import TRANSACTION_LIMIT, check, encode_args
 
@@ -17,8 +19,14 @@ UNREAD_LIMIT_BYTES = 64 * 1024 * 1024
 class Backend(Protocol):
     """What the front asks of the node behind it."""
 
-    def submit(self, cell: Cell, args: list[bytes]) -> None:
+    def submit(self, cell: Cell, args: list[bytes], reads: Reads | None, connection: int) -> None:
         """Have a checked command executed; its reply goes to `cell.answer`."""
+
+    def reads(self, name: bytes) -> Reads | bytes:
+        """The way of reading of that name, or an error reply if the node has it not."""
+
+    def snapshot(self, cell: Cell) -> None:
+        """Take a snapshot; the reply goes to `cell.answer` when it is durable."""
 
     def info(self) -> list[tuple[str, str | int]]:
         """Names and values that describe the node."""
@@ -50,6 +58,8 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._parser = Parser()
         self._cells: deque[Cell] = deque()
+        self._number = next(_NUMBERS)
+        self._reads: Reads | None = None
         self._resp3 = False
         self._closing = False
         self._transaction: list[bytes] | None = None
@@ -136,10 +146,13 @@ class Connection(asyncio.Protocol):
             return
         self._submit(args)
 
-    def _submit(self, args: list[bytes]) -> None:
-        cell = Cell(self, args[0])
+    def _submit(self, args: list[bytes], reads: Reads | None = None) -> None:
+        self._backend.submit(self._cell(args[0]), args, reads or self._reads, self._number)
+
+    def _cell(self, name: bytes) -> Cell:
+        cell = Cell(self, name)
         self._cells.append(cell)
-        self._backend.submit(cell, args)
+        return cell
 
     # --- transactions ---
 
@@ -228,9 +241,35 @@ class Connection(asyncio.Protocol):
         self._end()
 
     def _paxos(self, args: list[bytes]) -> None:
-        self._say(self._backend.paxos(args, self._resp3))
+        what = args[1].upper() if len(args) > 1 else b""
+        if what == b"READ":
+            self._read(args)
+        elif what == b"READS" and len(args) == 3:
+            way = self._backend.reads(args[2])
+            if isinstance(way, Reads):
+                self._reads, way = way, OK
+            self._say(way)
+        elif what == b"SNAPSHOT":
+            self._backend.snapshot(self._cell(b"PAXOS"))
+        else:
+            self._say(self._backend.paxos(args, self._resp3))
+
+    def _read(self, args: list[bytes]) -> None:
+        """PAXOS READ way command...: this one command is answered in that way."""
+        if len(args) < 4:
+            self._say(error("ERR PAXOS READ needs a way of reading and a command"))
+            return
+        way, command = self._backend.reads(args[2]), [args[3].upper(), *args[4:]]
+        problem = check(command)
+        if not isinstance(way, Reads):
+            self._say(way)
+        elif problem is not None:
+            self._say(problem)
+        else:
+            self._submit(command, way)
 
 
+_NUMBERS = count(1)
 _OWN = {
     b"PING": Connection._ping,
     b"ECHO": Connection._echo,

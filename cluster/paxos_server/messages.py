@@ -19,7 +19,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `origin` and `incarnation` name the node (and its life) that took the command from the
     client, `seq` numbers the commands of that life, and every command of it below `ack` has
-    been answered, so that nobody will send it again: together, a client session.
+    been answered, so that nobody will send it again: together, a client session. `after`: the
+    command of that life that must have been executed, or given up, before this one; 0 for none.
     """
 
     origin: str
@@ -27,6 +28,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seq: int
     ack: int
     args: list[bytes]
+    after: int = 0
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -159,6 +161,30 @@ class ReadIndex(Message, frozen=True, array_like=True, tag="rx", gc=False):
     slot: int
 
 
+class Poll(Message, frozen=True, array_like=True, tag="po", gc=False):
+    """How far have you accepted? Asked for the reads of poll `number` of my life `incarnation`."""
+
+    incarnation: int
+    number: int
+
+
+class Standing(Message, frozen=True, array_like=True, tag="st", gc=False):
+    """I know the slots up to `chosen_upto` to be chosen, and have accepted nothing beyond slot
+    `last`. `pending`: for bug read-no-repair only."""
+
+    incarnation: int
+    number: int
+    chosen_upto: int
+    last: int
+    pending: list[tuple[int, Ballot, bytes]] = []
+
+
+class Fill(Message, frozen=True, array_like=True, tag="fi", gc=False):
+    """A read waits for the slots up to `slot`: see to it that they are chosen."""
+
+    slot: int
+
+
 class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
     """(seq, reply) of commands that the receiver forwarded in its life `incarnation`."""
 
@@ -184,6 +210,9 @@ AnyMessage = (
     | Replies
     | AskReadIndex
     | ReadIndex
+    | Poll
+    | Standing
+    | Fill
 )
 
 

@@ -50,6 +50,7 @@ class Proposer:
         self.open: dict[int, Proposal] = {}
         self.next_slot = 1
         self.own_first_slot = 0  # the no-op that opened this ballot
+        self.fill_upto = 0  # slots up to here are opened even if there is no command for them
         self.queue: deque[Command] = deque()
         self.in_flight: set[CommandId] = set()
         self._bugs = bugs
@@ -124,6 +125,10 @@ class Proposer:
             if any(s == slot and v == value for s, _, v in promise.accepted)
         }
 
+    def wants_slot(self) -> bool:
+        """Is there anything to open another slot for?"""
+        return bool(self.queue) or self.next_slot <= self.fill_upto
+
     def enqueue(self, command: Command) -> None:
         """Propose the command, unless it is under way already."""
         identity = (command.origin, command.incarnation, command.seq)
@@ -172,6 +177,7 @@ class Proposer:
         """Give up the ballot. What was proposed under it may still be chosen."""
         self.phase = Phase.IDLE
         self.promises = {}
+        self.fill_upto = 0
         self.open = {}
         self.queue.clear()
         self.in_flight.clear()

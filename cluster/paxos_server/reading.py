@@ -27,9 +27,9 @@ class Reading:
         self._execution = execution
         self._leader_reads = LeaderReads()
 
-    def locally(self) -> bool:
+    def locally(self, how: Reads) -> bool:
         """May a read be answered from this replica's state, now?"""
-        if self._bugs.active("local-read") or self._config.reads is Reads.LOCAL:
+        if self._bugs.active("local-read") or how is Reads.LOCAL:
             return True
         if self._bugs.active("commit-before-invalidate") and self._leadership.follows_lately(
             self._moment.now_s
@@ -39,11 +39,11 @@ class Reading:
             return False
         if self._bugs.active("leader-read"):
             return True
-        return self._config.reads is Reads.LEASE and self._leadership.leased(self._moment.now_s)
+        return how is Reads.LEASE and self._leadership.leased(self._moment.now_s)
 
-    def leased_ballot(self) -> Ballot | None:
+    def leased_ballot(self, how: Reads) -> Ballot | None:
         """The ballot under whose lease this node reads, if it reads by lease."""
-        return self._proposer.ballot if self._config.reads is Reads.LEASE else None
+        return self._proposer.ballot if how is Reads.LEASE else None
 
     def _caught_up(self) -> bool:
         """Whoever leads may answer only when the no-op that opened its ballot is chosen: until

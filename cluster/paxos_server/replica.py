@@ -31,20 +31,24 @@ from .messages import (
     Chosen,
     ChosenRecord,
     FetchSnapshot,
+    Fill,
     Forward,
     Heartbeat,
     HeartbeatAck,
     Message,
     Nack,
+    Poll,
     Prepare,
     Promise,
     ReadIndex,
     Replies,
     SnapshotChunk,
+    Standing,
     Support,
 )
 from .ports import Clock
 from .proposer import Phase
+from .quorumreads import QuorumReads
 from .reading import Reading
 from .recovery import Remembered
 from .replication import Replication
@@ -92,6 +96,7 @@ class Replica:
         self.replication = Replication(
             roles, self.requests, self.execution, self.reading, self.catching_up, self.elections
         )
+        self.quorum_reads = QuorumReads(roles, self.requests, self.execution, self.catching_up)
         self._chosen_recorded = memory.chosen_upto
         self._handlers = self._handlers_by_type()
         self.execution.remember(memory)
@@ -119,6 +124,9 @@ class Replica:
             Replies: self.requests.on_replies,
             AskReadIndex: self.reading.on_ask_read_index,
             ReadIndex: self.reading.on_read_index,
+            Poll: self.quorum_reads.on_poll,
+            Standing: self.quorum_reads.on_standing,
+            Fill: self.replication.on_fill,
         }
 
     @property
@@ -140,8 +148,8 @@ class Replica:
                 self.receive(source, message)
             case Durable(lsn):
                 self.durable(lsn)
-            case Request(number, args):
-                self.request(number, args)
+            case Request(number, args, reads, connection):
+                self.request(number, args, reads, connection)
             case Tick():
                 self.tick()
         return self.take()
@@ -159,17 +167,24 @@ class Replica:
                 self._trace.message("send", destination, message)
         return out
 
-    def request(self, number: int, args: list[bytes]) -> None:
+    def request(
+        self, number: int, args: list[bytes], reads: Reads | None = None, connection: int = 0
+    ) -> None:
         self._roles.moment.advance()
-        reads = COMMANDS[args[0]].reads
-        if reads and self.reading.locally():
-            if self._trace is not None:
+        how = (reads or self.config.reads) if COMMANDS[args[0]].reads else Reads.LOG
+        idle = not self.gateway.last(connection)
+        if COMMANDS[args[0]].reads and idle and self.reading.locally(how):
+            if self._trace is not None and reads is not Reads.LOCAL:
                 self._trace.add("admit", -number)
-                self._trace.add("read", -number, self.applied, self.reading.leased_ballot())
+                self._trace.add("read", -number, self.applied, self.reading.leased_ballot(how))
             self.outbox.reply(number, self.state.query(args))
         else:
-            by_read_index = reads and self.config.reads is Reads.READINDEX
-            self.requests.admit(number, args, by_read_index)
+            past_the_log = how in (Reads.READINDEX, Reads.QUORUM)
+            self.requests.admit(number, args, how if past_the_log else Reads.LOG, connection)
+
+    def snap(self, number: int) -> None:
+        self.snapshots.snap()
+        self.outbox.reply(number, integer(self.snapshots.slot))
 
     def receive(self, source: str, message: Message) -> None:
         self._roles.moment.advance()
@@ -277,7 +292,7 @@ class Replica:
         proposer, config = self.proposer, self.config
         while True:
             self._deliver_to_self()
-            if proposer.phase is not Phase.LEADING or not proposer.queue:
+            if proposer.phase is not Phase.LEADING or not proposer.wants_slot():
                 break
             if len(proposer.open) >= config.window:
                 break
@@ -287,6 +302,7 @@ class Replica:
                 )
             )
         self.requests.ask_read_index()
+        self.quorum_reads.poll()
         self._deliver_to_self()
         if self.reading.beat_wanted:
             self.reading.beat_wanted = False

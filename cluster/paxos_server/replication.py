@@ -9,6 +9,7 @@ from .messages import (
     Accept,
     Accepted,
     AcceptRecord,
+    Fill,
     Heartbeat,
     HeartbeatAck,
     Nack,
@@ -83,7 +84,7 @@ class Replication:
                 slot, self._proposer.ballot, proposal.value, proposal.commands or []
             )
         if proposal.commands is not None:
-            self._execution.proposed(slot, proposal.commands)
+            self._execution.proposed(slot, proposal.value, proposal.commands)
             if self._bugs.active("ack-local"):
                 for command in proposal.commands:
                     self._requests.executed_blindly(command)
@@ -121,6 +122,12 @@ class Replication:
             self.on_accepted(source, Accepted(message.promised, message.slot))
         elif message.promised > message.ballot:
             self._elections.step_down()
+
+    def on_fill(self, source: str, message: Fill) -> None:
+        """A read waits for slots in which perhaps nothing of this ballot is proposed yet."""
+        if self._proposer.phase is Phase.LEADING:
+            furthest = self._proposer.next_slot + self._config.window
+            self._proposer.fill_upto = max(self._proposer.fill_upto, min(message.slot, furthest))
 
     def heartbeat(self) -> None:
         beat = self._leadership.beat(self._moment.now_s)

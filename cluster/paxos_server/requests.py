@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .config import Reads
 from .gateway import QUEUE_FULL, Gateway
 from .messages import AskReadIndex, Command, Forward, Replies
 from .proposer import Phase
@@ -30,28 +31,44 @@ class Requests:
             roles.bugs,
         )
         self._asking: list[int] = []
+        self._polling: list[int] = []
         self._forwards: list[Command] = []
         self._replies: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
 
     # --- where the client is ---
 
-    def admit(self, number: int, args: list[bytes], by_read_index: bool) -> None:
-        """Take in a client's command, or say at once that too many wait."""
-        seq = self.gateway.admit(number, args, self._moment.now_s, by_read_index)
-        if seq is None:
+    def admit(self, number: int, args: list[bytes], how: Reads, connection: int) -> None:
+        """Take in a client's command, or say at once that too many wait.
+
+        What goes through the log keeps the order of its connection by `Command.after`. A read
+        past the log would be overtaken by a command behind it, or overtake one before it: where
+        a connection has both, its reads go through the log as well.
+        """
+        gateway = self.gateway
+        before = gateway.reads_before(connection)
+        if how is Reads.LOG or (gateway.last(connection) and not before):
+            how = Reads.LOG
+            for seq in before:
+                gateway.waiting[seq].how = Reads.LOG
+                self.dispatch(seq)
+        new = gateway.admit(number, args, self._moment.now_s, how, connection)
+        if new is None:
             self._outbox.reply(number, QUEUE_FULL)
         else:
-            if by_read_index and self._trace is not None:
-                self._trace.add("admit", seq)
-            self.dispatch(seq)
+            if how is not Reads.LOG and self._trace is not None:
+                self._trace.add("admit", new)
+            self.dispatch(new)
 
     def dispatch(self, seq: int) -> None:
-        """Send a waiting command on, if a leader is known."""
+        """Send a waiting command on, if a leader is known; quorum reads need none."""
         leader, now_s = self._leadership.leader, self._moment.now_s
-        if leader is None:
-            return
         waiting = self.gateway.waiting[seq]
-        if waiting.reads:
+        if waiting.how is Reads.QUORUM:
+            waiting.sent, waiting.sent_s = True, now_s
+            self._polling.append(seq)
+        elif leader is None:
+            return
+        elif waiting.how is Reads.READINDEX:
             waiting.sent, waiting.sent_s = True, now_s
             self._asking.append(seq)
         elif leader.node == self._node:
@@ -61,14 +78,14 @@ class Requests:
 
     def dispatch_all(self) -> None:
         """There is a new leader: it knows of nothing that was sent to a former one."""
-        for seq in list(self.gateway.waiting):
-            self.dispatch(seq)
+        for seq, waiting in list(self.gateway.waiting.items()):
+            if waiting.how is not Reads.QUORUM:
+                self.dispatch(seq)
 
     def tick(self) -> None:
         """Send again what has been without an answer for long."""
-        if self._leadership.leader is not None:
-            for seq in self.gateway.unsent(self._moment.now_s, self._config.retry_s):
-                self.dispatch(seq)
+        for seq in self.gateway.unsent(self._moment.now_s, self._config.retry_s):
+            self.dispatch(seq)
 
     def expire(self) -> None:
         """Give up commands whose time is up."""
@@ -79,12 +96,18 @@ class Requests:
 
     def reads_waiting(self) -> list[int]:
         """The reads of this node that wait for a read index."""
-        return [seq for seq, waiting in self.gateway.waiting.items() if waiting.reads]
+        waiting = self.gateway.waiting
+        return [seq for seq, command in waiting.items() if command.how is Reads.READINDEX]
+
+    def to_poll(self) -> list[int]:
+        """The quorum reads that have come since the last call."""
+        seqs, self._polling = self._polling, []
+        return seqs
 
     def answer(self, seq: int, reply: bytes) -> None:
         waiting = self.gateway.reply(seq)
         if waiting is not None:
-            if self._trace is not None and not waiting.reads:
+            if self._trace is not None and waiting.how is Reads.LOG:
                 self._trace.reply(seq, reply)
             self._outbox.reply(waiting.request, reply)
 
@@ -110,6 +133,14 @@ class Requests:
                 self._replies.setdefault(session, []).append((command.seq, reply))
         if command.origin == self._node and command.incarnation == self._incarnation:
             self.answer(command.seq, reply)
+
+    def too_early(self, command: Command) -> None:
+        """The command came before the one that it must follow: it is to be sent again."""
+        self._proposer.in_flight.discard((command.origin, command.incarnation, command.seq))
+        if command.origin == self._node and command.incarnation == self._incarnation:
+            waiting = self.gateway.waiting.get(command.seq)
+            if waiting is not None:
+                waiting.sent_s = float("-inf")
 
     def executed_blindly(self, command: Command) -> None:
         """Bugs ack-local and reply-by-slot: answer a command though it was not executed."""

@@ -36,7 +36,7 @@ class Roles:
         self.peers = tuple(n for n in config.nodes if n != config.node)
         self.incarnation = memory.incarnation
         self.bugs = bugs
-        membership = Membership(config.nodes, bugs, config.q1, config.q2)
+        self.membership = membership = Membership(config.nodes, bugs, config.q1, config.q2)
         self.acceptor = Acceptor(bugs)
         self.acceptor.promised = memory.promised
         self.acceptor.accepted = memory.accepted

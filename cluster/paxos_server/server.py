@@ -12,7 +12,7 @@ from typing import Any
 
 from . import engine
 from .bugs import Bugs
-from .config import Config
+from .config import Config, EngineName, Reads
 from .disk import LocalDisk
 from .events import Output
 from .front import Cell, Connection
@@ -119,12 +119,19 @@ class Server:
             receive(source, message)
         self._schedule()
 
-    def submit(self, cell: Cell, args: list[bytes]) -> None:
+    def submit(self, cell: Cell, args: list[bytes], reads: Reads | None, connection: int) -> None:
+        self.replica.request(self._request(cell), args, reads, connection)
+        self._schedule()
+
+    def snapshot(self, cell: Cell) -> None:
+        self.replica.snap(self._request(cell))
+        self._schedule()
+
+    def _request(self, cell: Cell) -> int:
         number = self._next_request
         self._next_request += 1
         self._cells[number] = cell
-        self.replica.request(number, args)
-        self._schedule()
+        return number
 
     # --- output ---
 
@@ -185,8 +192,22 @@ class Server:
             ("clients", len(self._connections)),
         ]
 
+    def reads(self, name: bytes) -> Reads | bytes:
+        config = self.replica.config
+        known = list(Reads)
+        if config.engine is EngineName.PERKEY:
+            return error("ERR the engine perkey reads by comparing versions, and in no other way")
+        if config.reads is not Reads.LEASE:
+            known.remove(Reads.LEASE)  # the other nodes grant none
+        way = next((way for way in known if way.encode() == name.lower()), None)
+        if way is None:
+            told = name[:64].decode("latin-1")
+            return error(f"ERR no way of reading '{told}' here; there are {', '.join(known)}")
+        return way
+
     def paxos(self, args: list[bytes], resp3: bool) -> bytes:
-        """PAXOS STATUS: a map. LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
+        """PAXOS READS: how this node reads if not told otherwise. STATUS: a map.
+        LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
         ns. DUMP: what the engine holds (`dump`)."""
         what = args[1].upper() if len(args) > 1 else b""
         replica = self.replica
@@ -203,9 +224,13 @@ class Server:
             return array([bulk(leader.encode()) if leader else NIL, integer(int(replica.leading))])
         if what == b"CLOCK":
             return integer(time.time_ns())
+        if what == b"READS":
+            return bulk(replica.config.reads.encode())
         if what == b"DUMP":
             return replica.dump()
-        return error("ERR PAXOS STATUS | LEADER | CLOCK | DUMP")
+        return error(
+            "ERR PAXOS STATUS | LEADER | CLOCK | DUMP | SNAPSHOT | READS [way] | READ way command"
+        )
 
 
 def log(text: str) -> None:

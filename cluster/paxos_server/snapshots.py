@@ -39,7 +39,7 @@ class Snapshots:
         if self._trace is not None:
             self._trace.add("snapshot", applied, state_id(data))
         self._keep(applied, data)
-        self._learner.compact(applied - self._config.snapshot_every // 2)
+        self._learner.compact(max(0, applied - self._config.snapshot_every // 2))
 
     def _keep(self, slot: int, data: bytes) -> None:
         self.slot, self.data = slot, data

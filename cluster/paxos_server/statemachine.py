@@ -48,8 +48,9 @@ class StateMachine:
         self.executed = False  # whether the last `apply` had an effect
         self._bugs = bugs
 
-    def apply(self, command: Command) -> bytes:
-        """Execute, unless this very command was executed before: then its reply again.
+    def apply(self, command: Command) -> bytes | None:
+        """Execute, unless this very command was executed before: then its reply again. None, and
+        nothing happens, for a command that has overtaken the one that it must follow.
 
         A node's new life ends the sessions of its former ones: their clients are gone, so a
         late copy of a command of theirs must do nothing.
@@ -73,6 +74,8 @@ class StateMachine:
             return FORGOTTEN
         reply = session.replies.get(seq)
         if reply is None:
+            if command.after >= max(1, session.ack) and command.after not in session.replies:
+                return None
             self.executed = True
             reply = session.replies[seq] = self.execute(command.args)
         return reply

@@ -28,12 +28,13 @@ FAKETIME_LIBRARIES = (
 )
 SERVER_OPTIONS = ("reads", "snapshot_every", "window", "batch_commands", "election_s")
 """Options that are words of the server's command line, by the same name."""
-OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "trace", "data", "arguments")
+OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "client_reads", "trace", "data", "arguments")
 
 
 class PaxosSystem:
     """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
-    `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`, `data`
+    `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`,
+    `client_reads` (the way of reading that clients ask for: log, readindex, quorum, local), `data`
     (what the workload stores: register, append, set, counter, queue), `trace` (false: nodes leave
     no trace for `paxtest audit`; the engine perkey leaves none), `arguments` (further words for the
     server's command line).
@@ -245,7 +246,9 @@ class PaxosSystem:
         return [*logs, self._path(node, TRACE)] if self._traces else logs
 
     def client(self) -> RedisClient:
-        return RedisClient(CLIENT_PORT, data=str(self.options.get("data") or "register"))
+        data, way = self.options.get("data"), self.options.get("client_reads")
+        opening = [("PAXOS", "READS", str(way))] if way else []
+        return RedisClient(CLIENT_PORT, data=str(data or "register"), opening=opening)
 
     def describe(self) -> dict[str, Any]:
         perkey = self.engine is EngineName.PERKEY

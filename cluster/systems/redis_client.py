@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -45,8 +46,11 @@ class RedisClient:
 
     reads = frozenset({"read"})
 
-    def __init__(self, port: int, *, data: str = "register") -> None:
+    def __init__(
+        self, port: int, *, data: str = "register", opening: Sequence[tuple[str, ...]] = ()
+    ) -> None:
         self.port = port
+        self._opening = opening  # commands that each connection begins with
         self.data = data
         self._redis: Redis | None = None
 
@@ -55,6 +59,8 @@ class RedisClient:
         self._redis = connection(node.host, self.port)
         try:
             await self._redis.initialize()
+            for words in self._opening:
+                await cast(Any, self._redis).execute_command(*words)
         except (OSError, ResponseError, ConnectionError) as error:
             await self.close()
             raise Refused("no-connection", str(error)) from None

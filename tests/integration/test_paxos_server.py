@@ -134,6 +134,23 @@ def test_every_node_serves_every_command(three: PaxosCluster) -> None:
     assert three.client("n1").info()["node"] == "n1"
 
 
+def test_a_client_chooses_how_its_reads_are_answered(three: PaxosCluster) -> None:
+    three.leader()
+    three.until("n1", ["SET", "k", "v"])
+    for way in ("log", "readindex", "quorum"):
+        assert three.until("n2", ["PAXOS", "READ", way, "get", "k"]) == b"v"
+    assert three.ask("n2", "PAXOS", "READ", "quorum", "SET", "k", "w") == b"OK"
+    with Redis(
+        host=three.host("n3"), port=CLIENT_PORT, single_connection_client=True
+    ) as connection:
+        assert connection.execute_command("PAXOS", "READS", "QUORUM") == b"OK"
+        assert connection.get("k") == b"w"
+        assert connection.execute_command("PAXOS", "READS") == b"log"
+        with pytest.raises(ResponseError, match="no way of reading 'lease' here"):
+            connection.execute_command("PAXOS", "READS", "lease")
+    assert three.ask("n1", "PAXOS", "SNAPSHOT") >= 2
+
+
 def test_resp3(three: PaxosCluster) -> None:
     three.leader()
     with Redis(host=three.host("n1"), port=CLIENT_PORT, protocol=3) as redis:

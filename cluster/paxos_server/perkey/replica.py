@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..bugs import NONE, Bugs
-from ..config import Config
+from ..config import Config, Reads
 from ..events import Durable, Event, Output, Receive, Request, Tick
 from ..messages import Message, encode
 from ..ports import Clock
@@ -58,6 +58,7 @@ class Replica:
         self.incarnation = memory.incarnation
         self.bugs = bugs
         self.keys = parts.keys
+        self._snap = False
         self.catching_up = CatchingUp(parts)
         self.accepting = Accepting(parts, self.catching_up)
         self.writing = Writing(parts)
@@ -92,7 +93,7 @@ class Replica:
                 self.receive(source, message)
             case Durable(lsn):
                 self.durable(lsn)
-            case Request(number, args):
+            case Request(number, args, _, _):
                 self.request(number, args)
             case Tick():
                 self.tick()
@@ -106,14 +107,17 @@ class Replica:
             self._handlers[type(message)](self.node, message)
         out = outbox.take()
         self._records += len(out.records)
-        if self.config.snapshot_every and self._records >= max(
+        due = self.config.snapshot_every and self._records >= max(
             self.config.snapshot_every, 4 * len(self.keys.states)
-        ):
-            self._records = 0
+        )
+        if due or self._snap:
+            self._records, self._snap = 0, False
             out.save = Memory(self.incarnation, self.keys.states)
         return out
 
-    def request(self, number: int, args: list[bytes]) -> None:
+    def request(
+        self, number: int, args: list[bytes], way: Reads | None = None, connection: int = 0
+    ) -> None:
         self._parts.moment.advance()
         key = key_of(args)
         if key is None:
@@ -124,6 +128,10 @@ class Replica:
             self.reading.request(number, key, args)
         else:  # a read behind writes of the same key goes with them: pipelines keep their order
             self.writing.request(number, key, args, reads)
+
+    def snap(self, number: int) -> None:
+        self._snap = True
+        self._parts.outbox.reply(number, integer(len(self.keys.states)))
 
     def receive(self, source: str, message: Message) -> None:
         self._parts.moment.advance()

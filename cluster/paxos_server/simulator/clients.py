@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..config import Reads
 from ..statemachine import encode_args
 from .load import Operation
 from .node import SimulatedNode
@@ -76,7 +77,8 @@ class Recorder:
 
 class Client:
     """A process that invokes one operation after the other, on one node as long as it answers.
-    After an operation of unknown outcome the process is dead and goes on under a new number."""
+    After an operation of unknown outcome the process is dead and goes on under a new number.
+    `ways`: of reading, one for each operation by chance; none leaves it to the node."""
 
     def __init__(
         self,
@@ -85,8 +87,10 @@ class Client:
         world: World,
         nodes: Sequence[SimulatedNode],
         recorder: Recorder,
+        ways: Sequence[Reads] = (),
     ) -> None:
         self.process = self.thread = process
+        self._ways = ways
         self._step = step
         self._world = world
         self._nodes = nodes
@@ -108,11 +112,13 @@ class Client:
             self.reconnect()
             return
         self._world.after(TIMEOUT_S, self._timeout, self._invocation)
+        reads = self._world.rng.choice(self._ways) if self._ways else None
         self._world.after(
             self._world.around(0.0005),
             self._arrive,
             node,
             self._arguments(operation),
+            reads,
             self._invocation,
         )
 
@@ -133,8 +139,10 @@ class Client:
     def reconnect(self) -> None:
         self.node = self._world.rng.choice(self._nodes)
 
-    def _arrive(self, node: SimulatedNode, args: list[bytes], invocation: int) -> None:
-        node.request(args, lambda reply: self._leave(reply, invocation))
+    def _arrive(
+        self, node: SimulatedNode, args: list[bytes], reads: Reads | None, invocation: int
+    ) -> None:
+        node.request(args, lambda reply: self._leave(reply, invocation), reads)
 
     def _leave(self, reply: bytes | None, invocation: int) -> None:
         self._world.after(self._world.around(0.0005), self._reply, reply, invocation)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import engine
 from ..bugs import Bugs
-from ..config import Config
+from ..config import Config, Reads
 from ..engine import Engine
 from ..messages import BootRecord, Message
 from ..trace import Trace
@@ -126,16 +126,16 @@ class SimulatedNode:
 
     # --- events in ---
 
-    def request(self, args: list[bytes], reply: Reply) -> None:
+    def request(self, args: list[bytes], reply: Reply, reads: Reads | None = None) -> None:
         if self.replica is None:
             reply(None)
         elif self.paused:
-            self._missed.append((CLIENTS, self.request, (args, reply)))
+            self._missed.append((CLIENTS, self.request, (args, reply, reads)))
         else:
             number = self._next_request
             self._next_request += 1
             self._requests[number] = reply
-            self._turn(self.replica.request, number, args)
+            self._turn(self.replica.request, number, args, reads)
 
     def receive(self, source: str, message: Message) -> None:
         if self.replica is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,8 @@ WORKLOADS = ("register", "register", "append", "counter", "set", "queue")
 HARD = ("counter", "queue")
 """Workloads whose histories are hard to check when much is open at once."""
 READS = (Reads.LOG, Reads.LOG, Reads.READINDEX, Reads.LEASE)
+WAYS = (Reads.LOG, Reads.READINDEX, Reads.QUORUM)
+"""Of reading that any node has, and that may be mixed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Simulation:
         # Drawn whether they are wanted or not, so that what is pinned changes nothing else.
         nodes, workload = rng.choice(NODES), rng.choice(WORKLOADS)
         reads, snapshot_every = rng.choice(READS), rng.choice((0, 10, 40))
+        draw = random.Random(f"reads of seed {seed}").random()
+        reads, mixed = Reads.QUORUM if draw < 0.2 else reads, draw > 0.8
         nodes = nodes if options.nodes is None else options.nodes
         self.workload = workload if options.workload is None else options.workload
         self.network = SimulatedNetwork(self.world, Weather(), self._deliver)
@@ -107,6 +112,8 @@ class Simulation:
             snapshot_chunk_bytes=rng.choice((50, 4096)),
         )
         config = settled(config, bugs)
+        free = options.reads is None and bugs.reads() is None
+        self._ways = WAYS if mixed and free and config.engine is EngineName.MULTI else ()
         self.nodes = [
             SimulatedNode(
                 replace(config, node=name),
@@ -142,7 +149,7 @@ class Simulation:
         world.run(0.3)
         self.faults.start()
         clients = [
-            Client(thread, self._clients, world, self.nodes, self.recorder)
+            Client(thread, self._clients, world, self.nodes, self.recorder, self._ways)
             for thread in range(self._clients)
         ]
         try:
