@@ -179,7 +179,7 @@ def _check(result: FileCheck, request: Request) -> None:
         result.certified = verify.certify(history, report, initial=request.initial, **options)
     result.certify_s = time.perf_counter() - began
     result.verdict = Verdict(report["verdict"])
-    result.explanation = explain.explain(history, report)
+    result.explanation = explain.explain(history, report, request.initial)
     bad = explain.first_invalid(report)
     if bad is not None:
         numbers = bad.get("counterexample", [])

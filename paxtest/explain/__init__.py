@@ -8,28 +8,46 @@ reports hold it. Sentences for a data type live in a module of its name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from paxtest import _core
-from paxtest.explain import containers, generic, numbers, register
+from paxtest.explain import (
+    counter,
+    generic,
+    kv,
+    leader,
+    lists,
+    locks,
+    multi,
+    queues,
+    register,
+    sets,
+    versioned,
+)
 from paxtest.explain.words import Tags, Teller, value
 from paxtest.verdict import Operation
 
 __all__ = ["explain", "explain_partition", "first_invalid", "lines", "operations"]
 
 # Data type -> tag of a reason -> its sentences. What is not here is told by `generic`.
-_TAGS: dict[str, Tags] = {
+TAGS: dict[str, Tags] = {
     "register": register.TAGS,
     "cas-register": register.TAGS,
-    "kv": containers.TEXT,
-    "append-list": containers.LIST,
-    "grow-set": containers.LIST,
-    "queue": containers.QUEUE,
-    "stack": containers.QUEUE,
-    "priority-queue": containers.QUEUE,
-    "counter": numbers.COUNTER,
-    "owned-mutex": numbers.MUTEX,
-    "fenced-mutex": numbers.MUTEX,
-    "leader": numbers.LEADER,
+    "versioned-register": versioned.TAGS,
+    "multi-register": multi.TAGS,
+    "kv": kv.TAGS,
+    "append-list": lists.TAGS,
+    "grow-set": lists.TAGS,
+    "set": sets.TAGS,
+    "queue": queues.TAGS,
+    "stack": queues.STACK,
+    "priority-queue": queues.TAGS,
+    "counter": counter.TAGS,
+    "mutex": locks.MUTEX,
+    "owned-mutex": locks.OWNED,
+    "fenced-mutex": locks.OWNED,
+    "semaphore": locks.SEMAPHORE,
+    "leader": leader.TAGS,
 }
 
 
@@ -44,11 +62,14 @@ def _when(part: _core.Partition) -> tuple[bool, int, int]:
     return (at is None, at or 0, len(part.get("counterexample", ())))
 
 
-def explain(history: _core.History, report: _core.CheckReport) -> str:
-    """Why the verdict is what it is, in sentences; "" for valid."""
+def explain(history: _core.History, report: _core.CheckReport, initial: Any = None) -> str:
+    """Why the verdict is what it is, in sentences; "" for valid.
+
+    `initial`: the value before the first operation, as the check was given it.
+    """
     bad = first_invalid(report)
     if bad is not None:
-        said = explain_partition(history, bad, report["model"])
+        said = explain_partition(history, bad, report["model"], initial)
         others = sum(part["verdict"] == "invalid" for part in report["partitions"]) - 1
         if others:
             keys = "1 other key is" if others == 1 else f"{others} other keys are"
@@ -57,12 +78,14 @@ def explain(history: _core.History, report: _core.CheckReport) -> str:
     return generic.unknown(history, report)
 
 
-def explain_partition(history: _core.History, part: _core.Partition, model: str) -> str:
+def explain_partition(
+    history: _core.History, part: _core.Partition, model: str, initial: Any = None
+) -> str:
     """Why this partition is not linearizable as `model`."""
-    tell = Teller(history, part.get("counterexample", ()))
+    tell = Teller(history, part.get("counterexample", ()), initial)
     reason = part.get("reason")
     said: list[str] = []
-    tell_reason = _TAGS.get(model, {}).get(reason["tag"]) if reason is not None else None
+    tell_reason = TAGS.get(model, {}).get(reason["tag"]) if reason is not None else None
     if reason is not None and tell_reason is not None:
         said = tell_reason(tell, reason["ops"])
     if not said:

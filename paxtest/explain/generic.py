@@ -14,8 +14,13 @@ def invalid(tell: Teller, part: _core.Partition) -> list[str]:
     if not ops:
         return ["No order of the operations explains what the clients saw."]
     last = max(ops, key=lambda n: tell.op(n)["ret"] or -1)
+    if len(ops) == 1:
+        return [
+            f"{tell.who(last)} {tell.deed(last)} {tell.ended(last)}: nothing that may have "
+            "happened makes this possible."
+        ]
     said = [
-        f"No order of {_these(len(ops))} explains what each returned"
+        f"No order of these {len(ops):,} operations explains what each returned"
         + (", and without any one of them there is one" if part.get("minimal") else "")
         + f"; it became impossible when {tell.who(last)} {tell.deed(last)} {tell.ended(last)}."
     ]
@@ -31,10 +36,6 @@ def invalid(tell: Teller, part: _core.Partition) -> list[str]:
             f"Real time forces{' among others' if len(ops) > LISTED_MAX else ''}: {orders}."
         )
     return said
-
-
-def _these(count: int) -> str:
-    return "this one operation" if count == 1 else f"these {count} operations"
 
 
 def forced_orders(tell: Teller, ops: list[int]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paxtest.explain.spans import ended_before, latest_first
 from paxtest.explain.words import Tags, Teller, value
 
 
@@ -123,10 +124,35 @@ def replaced(tell: Teller, ops: list[int]) -> list[str]:
     return said
 
 
+def no_order(tell: Teller, ops: list[int]) -> list[str]:
+    """[op]: the search got stuck there. Looks for a value that came back."""
+    changes = [n for n in tell.ops if not _is_read(tell, n)]
+    for read in reversed(latest_first(tell, tell.ops)):
+        op = tell.op(read)
+        if not _is_read(tell, read) or op["out"] is None:
+            continue
+        old = op["out"]
+        sources = [n for n in changes if _puts(tell, n) == old]
+        for write in latest_first(tell, changes):
+            if _puts(tell, write) == old or not ended_before(tell, write, read):
+                continue
+            if not sources or not all(ended_before(tell, n, write) for n in sources):
+                continue
+            return [
+                f"{tell.who(read)} read {value(old)} {tell.ended(read)}, but "
+                f"{value(_puts(tell, write))} had replaced it: {tell.noun(write)} "
+                f"{tell.acknowledged(write)}, before that read began ({tell.began(read)}).",
+                f"All writes of {value(old)} had ended before that of "
+                f"{value(_puts(tell, write))} began {tell.began(write)}.",
+            ]
+    return []
+
+
 TAGS: Tags = {
     "unwritten": unwritten,
     "two-cas": two_cas,
     "cas-cycle": cas_cycle,
     "too-early": too_early,
     "replaced": replaced,
+    "no-order": no_order,
 }

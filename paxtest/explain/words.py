@@ -12,7 +12,21 @@ from typing import Any
 from paxtest import _core
 
 VALUE_CHARS = 60
-_VERBS = {"read": "read", "get": "read", "write": "write", "put": "write"}
+_PAST = {
+    "append": "appended",
+    "add": "added",
+    "insert": "inserted",
+    "remove": "removed",
+    "delete": "removed",
+    "enqueue": "enqueued",
+    "push": "pushed",
+    "acquire": "acquired",
+    "release": "released",
+    "lock": "locked",
+    "unlock": "unlocked",
+}
+_LOOKS = frozenset({"contains", "contains?", "member"})
+_TAKES = frozenset({"dequeue", "deq", "poll", "receive", "pop", "delete-min", "delete-max"})
 
 
 def printable(text: str, limit: int = VALUE_CHARS) -> str:
@@ -24,6 +38,10 @@ def printable(text: str, limit: int = VALUE_CHARS) -> str:
 def value(value: Any, limit: int = VALUE_CHARS) -> str:
     """A value in words: nil, 31, "abc", [1, 2]."""
     return printable(_spell(value, 4, limit), limit)
+
+
+def times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def _spell(value: Any, depth: int, limit: int) -> str:
@@ -54,8 +72,14 @@ class Teller:
     Times get as many decimals as it takes to tell the events of `ops` apart.
     """
 
-    def __init__(self, history: _core.History, ops: Sequence[int] = ()) -> None:
+    def __init__(
+        self, history: _core.History, ops: Sequence[int] = (), initial: Any = None
+    ) -> None:
         self.history = history
+        self.ops = list(ops)
+        """The counterexample."""
+        self.initial = initial
+        """The value before the first operation, None where the data type says it."""
         times = {op["invoked_ns"] for op in map(self.op, ops)}
         times |= {op["completed_ns"] or 0 for op in map(self.op, ops)}
         self._decimals = next(
@@ -76,6 +100,10 @@ class Teller:
         if op["completed_ns"] is None or op["completed_index"] is None:
             return "never"
         return self._when(op["completed_ns"], op["completed_index"])
+
+    def until(self, number: int) -> str:
+        """`until 11.871 s`: when it ended."""
+        return "until " + self.ended(number).removeprefix("at ")
 
     def _when(self, time_ns: int, event: int) -> str:
         if not self.history.timed:
@@ -108,9 +136,19 @@ class Teller:
             if op["type"] == "fail":
                 return f"failed to change {value(arg[0])} to {value(arg[1])}"
             return f"changed {value(arg[0])} to {value(arg[1])}"
-        said = f"{printable(f, 30)} {value(arg)}" if arg is not None else printable(f, 30)
-        if op["out"] is not None and op["out"] != arg:
-            said += f" -> {value(op['out'])}"
+        known = op["type"] == "ok"
+        if f == "txn":
+            return f"did txn {value(op['out'] if known else arg)}"
+        if f in _LOOKS and known:
+            return f"found {'' if op['out'] else 'no '}{value(arg)}"
+        if f in _TAKES and arg is None and known:
+            return "found nothing" if op["out"] is None else f"took {value(op['out'])}"
+        past = _PAST.get(f)
+        said = past if past is not None and op["type"] != "fail" else printable(f, 30)
+        if arg is not None:
+            said += f" {value(arg)}"
+        if known and op["out"] is not None and op["out"] != arg:
+            said += f" (which returned {value(op['out'])})"
         return said
 
     def noun(self, number: int) -> str:
@@ -124,7 +162,14 @@ class Teller:
             return f"{who} write of {value(arg)}"
         if f == "cas" and isinstance(arg, list) and len(arg) == 2:
             return f"{who} cas from {value(arg[0])} to {value(arg[1])}"
-        return f"{who} {self.deed(number)}"
+        if f == "txn":
+            return f"{who} txn {value(op['out'] if op['type'] == 'ok' else arg)}"
+        if f in _TAKES and arg is None and op["type"] == "ok":
+            return f"{who} {f}" + (f" of {value(op['out'])}" if op["out"] is not None else "")
+        said = f"{who} {printable(f, 30)}" + (f" of {value(arg)}" if arg is not None else "")
+        if op["type"] == "ok" and op["out"] is not None and op["out"] != arg:
+            said += f" (which returned {value(op['out'])})"
+        return said
 
     def acknowledged(self, number: int) -> str:
         """`was acknowledged at 11.871 s`, or that nobody knows."""
