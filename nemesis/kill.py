@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from paxtest.system import System
 # longer is only a cluster that is not being tested.
 _MASS = frozenset({"kill-all", "kill-majority", "kill-all-late"})
 _ONE, _MANY = (0.5, 2.0), (0.3, 0.8)
+_STORM_S = (0.0, 0.3)  # between two kills of a storm
 MIX = Mix(
     kind="kill",
     weights={
@@ -26,6 +28,7 @@ MIX = Mix(
         "kill-all-late": 2,
         "kill-successor": 2,
         "kill-again": 1,
+        "kill-storm": 2,
     },
     hold_s={
         "kill-one": _ONE,
@@ -36,12 +39,22 @@ MIX = Mix(
         "kill-all-late": (1.5, 2.5),
         "kill-successor": _ONE,
         "kill-again": _ONE,
+        "kill-storm": (2.0, 3.0),
     },
     # Every other kill: with the default interval most nodes lose what they had not flushed at
     # least once in every 15 s.
     slots=(
         _MASS,
-        frozenset({"kill-leader", "kill-one", "kill-minority", "kill-successor", "kill-again"}),
+        frozenset(
+            {
+                "kill-leader",
+                "kill-one",
+                "kill-minority",
+                "kill-successor",
+                "kill-again",
+                "kill-storm",
+            }
+        ),
     ),
     pace=0.75,
     urgent=_MASS,
@@ -132,10 +145,42 @@ class KillAgain(KillAction):
         await self._kill(self.nodes)
 
 
+class KillStorm(KillAction):
+    """One node after the other, each started at once: elections, promises and first accepts are
+    cut short at every point, which a single kill hits once in a hundred times.
+    """
+
+    def __init__(self, found: Struck, fault: PlannedFault, context: Context) -> None:
+        super().__init__(found, fault, context)
+        self.lead_s = fault.duration_s
+        self.text += ", one after the other"
+
+    async def inject(self) -> None:
+        rng = Random(f"storm {self._fault.seed}")
+        over = time.monotonic() + self.lead_s
+        kills = 0
+        last = ""
+        while time.monotonic() < over or not kills:
+            node = rng.choice([node for node in self.nodes if node != last] or self.nodes)
+            await self._kill([node])
+            await self._context.ground.start(node, self._fault.id)
+            last, kills = node, kills + 1
+            await asyncio.sleep(rng.uniform(*_STORM_S))
+        self.text += f"; {kills} kills"
+
+    async def probe(self) -> tuple[bool, str]:
+        """The storm is over when one can look: another process on most nodes."""
+        now = (await look(self.nodes, self._context)).pids
+        new = [node for node in self.nodes if now.get(node) != self._before[node]]
+        said = ", ".join(f"{node} pid {self._before[node]} -> {now.get(node)}" for node in new)
+        return bool(new), said or "no process has changed"
+
+
 _ACTIONS: dict[str, tuple[str, type[KillAction]]] = {
     "kill-all-late": ("all", KillLate),
     "kill-successor": ("leader", KillSuccessor),
     "kill-again": ("one", KillAgain),
+    "kill-storm": ("all", KillStorm),
 }
 
 

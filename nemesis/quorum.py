@@ -26,7 +26,7 @@ _WEIGHTS = {
     "swap-kill": 3,
     "swap-kill-all": 3,
     "swap-flip-bit": 3,
-    "swap-write-error": 2,
+    "swap-write-error": 1,
     "swap-wipe": 3,
 }
 MIX = Mix(
@@ -34,11 +34,11 @@ MIX = Mix(
     weights=_WEIGHTS,
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
     slots=(
-        frozenset({"swap"}),
-        frozenset({"swap-kill", "swap-kill-all"}),
-        frozenset({"swap-flip-bit", "swap-write-error", "swap-wipe"}),
+        frozenset({"swap", "swap-kill"}),
+        frozenset({"swap-flip-bit", "swap-wipe"}),
+        frozenset({"swap-kill-all", "swap-write-error"}),
     ),
-    pace=1.7,  # so that half of the time is left to the other families
+    pace=1.5,  # so that half of the time is left to the other families
     min_nodes=dict.fromkeys(_WEIGHTS, 3),
     alone=True,
 )

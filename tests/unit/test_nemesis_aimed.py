@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -56,6 +57,16 @@ async def test_killed_again_after_its_restart(tmp_path: Path) -> None:
     (node,) = run.events()[0].nodes
     assert run.system.log == [f"{what} {node}" for what in ("kill", "start", "kill", "start")]
     assert run.happened() == WHOLE
+
+
+async def test_a_storm_kills_one_after_the_other_and_starts_each_at_once(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("kill", "kill-storm", hold_s=0.8))
+    await run.nemesis.run()
+    assert run.happened() == WHOLE, run.events()
+    assert run.events()[2].effective
+    log = run.system.log
+    assert len(log) >= 4 and log[1::2] == [line.replace("kill", "start") for line in log[::2]]
+    assert all(a != b for a, b in pairwise(log[::2]))
 
 
 async def test_the_leader_is_late_and_nobody_else_starts_it(tmp_path: Path) -> None:
