@@ -1,10 +1,10 @@
 """Does the reference server's memory grow under load? Resident memory of every node, over time.
 
-    python benchmarks/memory.py [--minutes 10] [--clients 64] [--snapshot-every 1000]
+    python benchmarks/memory.py [--minutes 10] [--clients 4] [--snapshot-every 1000]
 
 Three nodes on this machine, fsync on, snapshots and compaction as often as asked. All clients
-write to the leader, to 100,000 keys, so that the data itself ends growing early. The slope is
-that of a line through the samples of the second half; none of a node may be above the budget.
+write to the leader, to 10,000 keys, so that the data itself soon stops growing. The slope is that
+of a line through the samples of the second half; none of a node may be above the budget.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from parts.load import REDIS_SET, measure
+from parts.load import measure, redis_set
 from parts.nodes import CLIENT_PORT, Paxos, machine
 
 EVERY_S = 10.0
+KEYS = 10_000
 BUDGET_MIB_PER_HOUR = 30.0
 MIB = 2**20
 
 
 def load(host: str, clients: int, seconds: float, writes: Any) -> None:
     """In a process of its own: a minute at a time, so that latencies do not pile up here."""
+    exchange = redis_set(KEYS)
     until_s = time.monotonic() + seconds
     while (left_s := until_s - time.monotonic()) > 0:
-        answered = measure((host, CLIENT_PORT), clients, min(60.0, left_s), REDIS_SET)
+        answered = measure((host, CLIENT_PORT), clients, min(60.0, left_s), exchange)
         writes.value += len(answered.latencies_s)
 
 
@@ -42,7 +44,7 @@ def slope_mib_per_hour(samples: list[tuple[float, int]]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--snapshot-every", type=int, default=1000)
     options = parser.parse_args()
     print(machine())

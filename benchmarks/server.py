@@ -26,7 +26,7 @@ import tempfile
 from pathlib import Path
 
 from parts import etcd, syncobj
-from parts.load import KEYS, REDIS_SET, measure
+from parts.load import KEYS, measure, redis_set
 from parts.nodes import CLIENT_PORT, Paxos, machine
 
 TRIES = 3
@@ -85,7 +85,7 @@ def main() -> None:
         best_etcd = 0.0
         for clients in map(int, options.clients.split(",")):
             answered = measure(
-                (ours.host(leader), CLIENT_PORT), clients, options.seconds, REDIS_SET
+                (ours.host(leader), CLIENT_PORT), clients, options.seconds, redis_set()
             )
             own = by_redis = answered.per_s
             gateway = raft = None

@@ -43,11 +43,16 @@ class Exchange:
     """How to make requests, and how to tell a whole answer from a part of one."""
 
     def __init__(
-        self, request: Callable[[int], bytes], whole: Callable[[bytes], bool], good: bytes
+        self,
+        request: Callable[[int], bytes],
+        whole: Callable[[bytes], bool],
+        good: bytes,
+        keys: int = KEYS,
     ) -> None:
         self.request = request
         self.whole = whole
         self.good = good
+        self.keys = keys
 
 
 class _Client(asyncio.Protocol):
@@ -64,7 +69,7 @@ class _Client(asyncio.Protocol):
 
     def send(self) -> None:
         self._sent_s = time.perf_counter()
-        self._transport.write(self._exchange.request(random.randrange(KEYS)))
+        self._transport.write(self._exchange.request(random.randrange(self._exchange.keys)))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -132,8 +137,12 @@ def etcd_put(host: str) -> Exchange:
     return Exchange(request, _http_whole, b"HTTP/1.1 200")
 
 
-REDIS_SET = Exchange(
-    lambda key: b"*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%b\r\n" % (key, len(VALUE), VALUE),
-    lambda answer: answer.endswith(b"\r\n"),
-    b"+OK",
-)
+def redis_set(keys: int = KEYS) -> Exchange:
+    """SET in the Redis protocol."""
+    command = b"*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%b\r\n"
+    return Exchange(
+        lambda key: command % (key, len(VALUE), VALUE),
+        lambda answer: answer.endswith(b"\r\n"),
+        b"+OK",
+        keys,
+    )

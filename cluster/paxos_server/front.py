@@ -7,13 +7,27 @@ from collections import deque
 from itertools import count
 from typing import Protocol, cast
 
+from . import about
+from .about import CONNECTIONS_LIMIT
 from .config import Reads
-from .resp import NIL, NIL3, OK, Parser, ProtocolError, array, bulk, error, integer, map_, simple
+from .resp import (
+    FRAME_LIMIT,
+    NIL,
+    NIL3,
+    OK,
+    Parser,
+    array,
+    bulk,
+    error,
+    integer,
+    map_,
+    simple,
+)
 from .statemachine import TRANSACTION_LIMIT, check, encode_args
 
-CONNECTIONS_LIMIT = 4096
 PIPELINE_LIMIT = 4096
 UNREAD_LIMIT_BYTES = 64 * 1024 * 1024
+NAME_LIMIT = 256
 
 
 class Backend(Protocol):
@@ -38,12 +52,13 @@ class Backend(Protocol):
 class Cell:
     """The place of one reply in its connection's order of replies."""
 
-    __slots__ = ("_connection", "name", "reply")
+    __slots__ = ("_connection", "name", "reply", "size")
 
     def __init__(self, connection: Connection, name: bytes) -> None:
         self._connection = connection
         self.name = name
         self.reply: bytes | None = None
+        self.size = 0  # bytes of the command, for whoever limits them
 
     def answer(self, reply: bytes) -> None:
         self.reply = reply
@@ -64,19 +79,26 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self._transaction: list[bytes] | None = None
         self._transaction_bad = False
+        self._transaction_bytes = 0
         self._transport: asyncio.Transport | None = None
+        self._name = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         if len(self._connections) >= CONNECTIONS_LIMIT:
-            self._transport.write(error("ERR max number of clients reached"))
-            self._transport.close()
+            self._end(error("ERR max number of clients reached"))
             return
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._transport = None
+
+    def eof_received(self) -> bool:
+        """The client says no more. What it has asked is still answered, then the connection
+        ends."""
+        self._closing = True
+        return bool(self._cells)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -85,19 +107,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        try:
-            commands = self._parser.feed(data)
-        except ProtocolError as problem:
-            self._say(error(f"ERR Protocol error: {problem}"))
-            self._end()
-            return
-        for args in commands:
+        for args in self._parser.feed(data):
             self._execute(args)
             if self._closing:
-                break
-        if len(self._cells) > PIPELINE_LIMIT:
-            self._say(error(f"ERR more than {PIPELINE_LIMIT} commands without an answer"))
-            self._end()
+                return
+        if self._parser.problem is not None:
+            self._end(error(f"ERR Protocol error: {self._parser.problem}"))
+        elif len(self._cells) > PIPELINE_LIMIT:
+            self._end(error(f"ERR more than {PIPELINE_LIMIT} commands without an answer"))
 
     def write_ready(self) -> None:
         """Send the replies that are next in order."""
@@ -108,10 +125,14 @@ class Connection(asyncio.Protocol):
             reply = cell.reply
             assert reply is not None
             ready.append(self._in_resp3(cell.name, reply) if self._resp3 else reply)
-        if ready and self._transport is not None:
+        if self._transport is None:
+            return
+        if ready:
             self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
             if self._transport.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
                 self._transport.abort()
+        if self._closing and not cells:
+            self._transport.close()
 
     @staticmethod
     def _in_resp3(name: bytes, reply: bytes) -> bytes:
@@ -126,10 +147,10 @@ class Connection(asyncio.Protocol):
         self._cells.append(cell)
         cell.answer(reply)
 
-    def _end(self) -> None:
+    def _end(self, last: bytes) -> None:
+        """Take no more commands; close when those under way and then `last` are answered."""
         self._closing = True
-        if self._transport is not None:
-            self._transport.close()
+        self._say(last)
 
     def _execute(self, args: list[bytes]) -> None:
         name = args[0] = args[0].upper()
@@ -159,20 +180,24 @@ class Connection(asyncio.Protocol):
     def _queue(self, args: list[bytes]) -> None:
         assert self._transaction is not None
         problem = check(args)
+        packed = encode_args(args)
+        self._transaction_bytes += len(packed)
         if problem is None and len(self._transaction) >= TRANSACTION_LIMIT:
             problem = error(f"ERR more than {TRANSACTION_LIMIT} commands in a transaction")
+        if problem is None and self._transaction_bytes > FRAME_LIMIT:
+            problem = error(f"ERR more than {FRAME_LIMIT} bytes in a transaction")
         if problem is not None:
             self._transaction_bad = True
             self._say(problem)
             return
-        self._transaction.append(encode_args(args))
+        self._transaction.append(packed)
         self._say(simple("QUEUED"))
 
     def _multi(self, args: list[bytes]) -> None:
         if self._transaction is not None:
             self._say(error("ERR MULTI calls can not be nested"))
             return
-        self._transaction, self._transaction_bad = [], False
+        self._transaction, self._transaction_bad, self._transaction_bytes = [], False, 0
         self._say(OK)
 
     def _exec(self, args: list[bytes]) -> None:
@@ -211,7 +236,7 @@ class Connection(asyncio.Protocol):
             ("server", bulk(b"redis")),
             ("version", bulk(b"7.0.0")),
             ("proto", integer(3 if self._resp3 else 2)),
-            ("id", integer(id(self) & 0x7FFFFFFF)),
+            ("id", integer(self._number)),
             ("mode", bulk(b"standalone")),
             ("role", bulk(b"master")),
             ("modules", array([])),
@@ -219,15 +244,22 @@ class Connection(asyncio.Protocol):
         self._say(map_(pairs, self._resp3))
 
     def _client(self, args: list[bytes]) -> None:
-        known = len(args) > 1 and args[1].upper() in (b"SETNAME", b"SETINFO", b"NO-EVICT")
-        self._say(OK if known else error("ERR unknown subcommand of CLIENT"))
+        what = args[1].upper() if len(args) > 1 else b""
+        if what == b"SETNAME" and len(args) == 3:
+            self._name = args[2][:NAME_LIMIT]
+        if what == b"GETNAME":
+            self._say(bulk(self._name))
+        elif what == b"ID":
+            self._say(integer(self._number))
+        else:
+            known = what in (b"SETNAME", b"SETINFO", b"NO-EVICT", b"NO-TOUCH")
+            self._say(OK if known else error("ERR unknown subcommand of CLIENT"))
 
     def _config(self, args: list[bytes]) -> None:
-        known = len(args) > 1 and args[1].upper() == b"GET"
-        self._say(map_([], self._resp3) if known else error("ERR unknown subcommand of CONFIG"))
+        self._say(about.config(args, self._resp3))
 
     def _command(self, args: list[bytes]) -> None:
-        self._say(array([]))
+        self._say(about.command(args, self._resp3))
 
     def _select(self, args: list[bytes]) -> None:
         self._say(OK if args[1:] == [b"0"] else error("ERR DB index is out of range"))
@@ -237,8 +269,7 @@ class Connection(asyncio.Protocol):
         self._say(bulk(f"# Server\r\nredis_version:7.0.0\r\n# Paxos\r\n{text}".encode()))
 
     def _quit(self, args: list[bytes]) -> None:
-        self._say(OK)
-        self._end()
+        self._end(OK)
 
     def _paxos(self, args: list[bytes]) -> None:
         what = args[1].upper() if len(args) > 1 else b""

@@ -25,7 +25,11 @@ from .messages import Message, decode_messages, encode
 
 _LENGTH = struct.Struct("<I")
 FRAME_LIMIT = 64 * 1024 * 1024
+FRAME_BYTES = 8 * 1024 * 1024  # more than this in one frame only if it is one message
+NAME_LIMIT = 256  # until the sender has named itself, a frame is no longer than this
+CONNECTIONS_LIMIT = 64
 QUEUE_LIMIT = 4096
+HELD_LIMIT_BYTES = 16 * 1024 * 1024
 PING_S = 0.25
 SILENCE_S = 1.0
 DIAL_TIMEOUT_S = 0.25
@@ -59,14 +63,26 @@ class _Outgoing(asyncio.Protocol):
             self.lost.set_result(None)
 
 
+def frames(messages: list[Message]) -> list[bytes]:
+    """The messages in as few frames as their sizes allow."""
+    payload = encode(messages)
+    if len(payload) <= FRAME_BYTES or len(messages) == 1:
+        return [_LENGTH.pack(len(payload)) + payload]
+    half = len(messages) // 2
+    return frames(messages[:half]) + frames(messages[half:])
+
+
 class _Link:
-    """Everything sent to one peer. Holds at most QUEUE_LIMIT messages, dropping the oldest."""
+    """Everything sent to one peer. Of what the connection cannot take, at most QUEUE_LIMIT
+    frames and HELD_LIMIT_BYTES are held, and the oldest dropped."""
 
     def __init__(self, own: str, host: str, port: int) -> None:
         self._own = own
         self._host = host
         self._port = port
         self._queue: deque[Message] = deque(maxlen=QUEUE_LIMIT)
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
         self._protocol: _Outgoing | None = None
         self._transport: asyncio.WriteTransport | None = None
 
@@ -74,14 +90,27 @@ class _Link:
         self._queue.append(message)
 
     def flush(self) -> None:
-        """Hand the queued messages to the connection, if it can take them."""
-        if not self._queue or self._transport is None or self._protocol is None:
+        """Hand what was sent to the connection, if it can take it."""
+        held = self._held
+        if self._queue:
+            for frame in frames(list(self._queue)):
+                held.append(frame)
+                self._held_bytes += len(frame)
+            self._queue.clear()
+        if not held:
             return
-        if not self._protocol.writable or self._transport.is_closing():
-            return  # uvloop raises on a transport that the other side has just closed
-        payload = encode(list(self._queue))
-        self._queue.clear()
-        self._transport.write(_LENGTH.pack(len(payload)) + payload)
+        if (
+            self._transport is None
+            or self._protocol is None
+            or not self._protocol.writable
+            or self._transport.is_closing()  # uvloop raises on what the other side just closed
+        ):
+            while len(held) > QUEUE_LIMIT or (self._held_bytes > HELD_LIMIT_BYTES and held):
+                self._held_bytes -= len(held.popleft())
+            return
+        self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+        held.clear()
+        self._held_bytes = 0
 
     async def run(self) -> None:
         """Keep the connection up, for ever."""
@@ -127,7 +156,7 @@ class _Incoming(asyncio.Protocol):
         self,
         peers: frozenset[str],
         deliver: Deliver,
-        connections: set[_Incoming],
+        connections: dict[_Incoming, None],
         decode: Decode,
     ) -> None:
         self._decode = decode
@@ -140,10 +169,14 @@ class _Incoming(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._connections.add(self)
+        self._connections[self] = None
+        if len(self._connections) > CONNECTIONS_LIMIT:
+            # The oldest that has not named itself goes, be it this one.
+            nameless = (c for c in self._connections if c._source is None)
+            next(nameless).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
+        self._connections.pop(self, None)
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -156,14 +189,14 @@ class _Incoming(asyncio.Protocol):
         try:
             while len(buffer) - position >= _LENGTH.size:
                 (length,) = _LENGTH.unpack_from(buffer, position)
-                if length > FRAME_LIMIT:
+                if length > (NAME_LIMIT if self._source is None else FRAME_LIMIT):
                     raise msgspec.DecodeError("frame too large")
                 end = position + _LENGTH.size + length
                 if end > len(buffer):
                     break
                 self._frame(bytes(buffer[position + _LENGTH.size : end]))
                 position = end
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             self.abort()  # not a node of ours: this connection ends, nothing else happens
             return
         del buffer[:position]
@@ -195,7 +228,7 @@ class PeerNetwork:
         self._decode = decode
         self._links = {peer: _Link(node, *address) for peer, address in peers.items()}
         self._deliver = deliver
-        self._connections: set[_Incoming] = set()
+        self._connections: dict[_Incoming, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
 

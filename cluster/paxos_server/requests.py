@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from .config import Reads
 from .gateway import QUEUE_FULL, Gateway
 from .messages import AskReadIndex, Command, Forward, Replies
 from .proposer import Phase
 from .resp import OK, integer
 from .roles import Roles
+
+_T = TypeVar("_T")
 
 
 class Requests:
@@ -165,8 +170,23 @@ class Requests:
             commands, self._forwards = self._forwards, []
             leader = self._leadership.leader
             if leader is not None and leader.node != self._node:
-                self._outbox.send(leader.node, Forward(commands))
+                for portion in self._portions(commands, lambda c: sum(map(len, c.args))):
+                    self._outbox.send(leader.node, Forward(portion))
         if self._replies:
             for (origin, incarnation), replies in self._replies.items():
-                self._outbox.send(origin, Replies(incarnation, replies))
+                for answered in self._portions(replies, lambda r: len(r[1])):
+                    self._outbox.send(origin, Replies(incarnation, answered))
             self._replies = {}
+
+    def _portions(self, items: list[_T], size: Callable[[_T], int]) -> list[list[_T]]:
+        """The items, divided so that each portion fits into a message."""
+        portions: list[list[_T]] = [[]]
+        total = 0
+        for item in items:
+            item_bytes = size(item)
+            if total + item_bytes > self._config.message_bytes and portions[-1]:
+                portions.append([])
+                total = 0
+            portions[-1].append(item)
+            total += item_bytes
+        return portions

@@ -47,34 +47,44 @@ class Parser:
     """Feed it what a socket received; it gives whole commands and keeps the rest."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self.problem: ProtocolError | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._wanted = 0  # with fewer bytes than this there is no whole command yet
 
     def feed(self, data: bytes) -> list[list[bytes]]:
-        """The commands completed by `data`. Raises ProtocolError.
-
-        Commands that precede a malformed one in the same data are lost with it.
-        """
-        buffer = self._buffer + data if self._buffer else data
+        """The commands completed by `data`. What follows a malformed one is no command any more:
+        `problem` is set then, and nothing is given from there on."""
+        if self.problem is not None:
+            return []
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size < self._wanted:
+            return []  # a large argument: joining what came of it each time would cost its square
+        buffer = data if len(self._parts) == 1 else b"".join(self._parts)
         commands: list[list[bytes]] = []
         position = 0
-        end = len(buffer)
-        while position < end:
-            step = (
-                self._multibulk(buffer, position, commands)
-                if buffer[position] == 42
-                else self._inline(buffer, position, commands)
-            )
-            if step < 0:
-                break
-            position = step
-        self._buffer = buffer[position:]
-        if len(self._buffer) > FRAME_LIMIT:
-            raise ProtocolError(f"command exceeds {FRAME_LIMIT} bytes")
+        try:
+            while position < len(buffer):
+                self._wanted = 0
+                if buffer[position] == 42:
+                    step = self._multibulk(buffer, position, commands)
+                else:
+                    step = self._inline(buffer, position, commands)
+                if step < 0:
+                    break
+                position = step
+        except ProtocolError as problem:
+            self.problem = problem
+            position = len(buffer)
+        rest = buffer[position:]
+        self._parts = [rest] if rest else []
+        self._size = len(rest)
         return commands
 
-    @staticmethod
-    def _multibulk(buffer: bytes, position: int, commands: list[list[bytes]]) -> int:
+    def _multibulk(self, buffer: bytes, position: int, commands: list[list[bytes]]) -> int:
         """Parse `*N` and N bulk strings; the position after them, or -1 where bytes lack."""
+        begin = position
         line = buffer.find(b"\r\n", position + 1, position + 16)
         if line < 0:
             if len(buffer) - position > 16:
@@ -86,19 +96,20 @@ class Parser:
         position = line + 2
         args: list[bytes] = []
         for _ in range(count):
+            if buffer[position : position + 1] not in (b"$", b""):
+                raise ProtocolError(f"expected '$', got {buffer[position : position + 1]!r}")
             line = buffer.find(b"\r\n", position, position + 16)
             if line < 0:
                 if len(buffer) - position > 16:
                     raise ProtocolError("invalid bulk length")
                 return -1
-            if buffer[position] != 36:
-                raise ProtocolError(f"expected '$', got {buffer[position : position + 1]!r}")
             length = _number(buffer[position + 1 : line])
-            if length > FRAME_LIMIT:
-                raise ProtocolError(f"argument exceeds {FRAME_LIMIT} bytes")
             start = line + 2
             position = start + length + 2
+            if position - begin > FRAME_LIMIT:
+                raise ProtocolError(f"command exceeds {FRAME_LIMIT} bytes")
             if position > len(buffer):
+                self._wanted = position - begin
                 return -1
             if buffer[position - 2 : position] != b"\r\n":
                 raise ProtocolError("argument is longer than its length says")
@@ -110,7 +121,7 @@ class Parser:
     @staticmethod
     def _inline(buffer: bytes, position: int, commands: list[list[bytes]]) -> int:
         """Parse a line of words, as one types in telnet."""
-        line = buffer.find(b"\n", position)
+        line = buffer.find(b"\n", position, position + INLINE_LIMIT + 1)
         if line < 0:
             if len(buffer) - position > INLINE_LIMIT:
                 raise ProtocolError(f"inline command exceeds {INLINE_LIMIT} bytes")

@@ -24,6 +24,10 @@ from .trace import Trace
 from .tracefile import TraceFile
 
 TICK_S = 0.02
+WAITING_LIMIT_BYTES = 64 * 1024 * 1024
+TOO_MUCH_WAITS = error(
+    f"FAIL commands of {WAITING_LIMIT_BYTES} bytes wait; the command was not sent"
+)
 
 Address = tuple[str, int]
 
@@ -70,6 +74,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._cells: dict[int, Cell] = {}
         self._next_request = 1
+        self._waiting_bytes = 0  # of commands that have no answer yet
         self._turn_due = False
         self._role = self.replica.role
         self._failed: asyncio.Future[str] | None = None
@@ -120,6 +125,11 @@ class Server:
         self._schedule()
 
     def submit(self, cell: Cell, args: list[bytes], reads: Reads | None, connection: int) -> None:
+        cell.size = sum(map(len, args))
+        if self._waiting_bytes + cell.size > WAITING_LIMIT_BYTES:
+            cell.answer(TOO_MUCH_WAITS)
+            return
+        self._waiting_bytes += cell.size
         self.replica.request(self._request(cell), args, reads, connection)
         self._schedule()
 
@@ -174,7 +184,9 @@ class Server:
         if out.save is not None:
             self._storage.save(out.save)
         for number, reply in out.replies:
-            self._cells.pop(number).answer(reply)
+            cell = self._cells.pop(number)
+            self._waiting_bytes -= cell.size
+            cell.answer(reply)
 
     def _fail(self, reason: str) -> None:
         if self._failed is not None and not self._failed.done():

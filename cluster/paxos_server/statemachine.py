@@ -21,6 +21,8 @@ INT64 = 1 << 63
 WRONG_TYPE = error("WRONGTYPE Operation against a key holding the wrong kind of value")
 SYNTAX = error("ERR syntax error")
 NOT_AN_INTEGER = error("ERR value is not an integer or out of range")
+REPLY_LIMIT = 16 * 1024 * 1024
+TOO_LARGE = error(f"ERR the reply would exceed {REPLY_LIMIT} bytes")
 FORGOTTEN = error("UNKNOWN the command came again after its answer was forgotten")
 
 
@@ -83,9 +85,10 @@ class StateMachine:
     def execute(self, args: list[bytes]) -> bytes:
         """Run one command whose name and arity `check` has passed."""
         try:
-            return COMMANDS[args[0]].run(self, args)
+            reply = COMMANDS[args[0]].run(self, args)
         except WrongType:
             return WRONG_TYPE
+        return reply if len(reply) <= REPLY_LIMIT else TOO_LARGE
 
     query = execute
 
@@ -284,7 +287,15 @@ def _srem(sm: StateMachine, args: list[bytes]) -> bytes:
 
 def _multi(sm: StateMachine, args: list[bytes]) -> bytes:
     """All commands of a transaction, at one point of the order: each argument is one command."""
-    return array([sm.execute(decode_args(packed)) for packed in args[1:]])
+    replies = []
+    left = REPLY_LIMIT
+    for packed in args[1:]:
+        reply = sm.execute(decode_args(packed))
+        if len(reply) > left:
+            reply = TOO_LARGE
+        left -= len(reply)
+        replies.append(reply)
+    return array(replies)
 
 
 class Spec:
