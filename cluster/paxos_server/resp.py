@@ -9,6 +9,7 @@ OK = b"+OK\r\n"
 FRAME_LIMIT = 4 * 1024 * 1024
 ARGS_LIMIT = 1024
 INLINE_LIMIT = 16 * 1024
+INT64 = 1 << 63
 _LENGTH_DIGITS = 9
 
 
@@ -41,6 +42,20 @@ def map_(pairs: list[tuple[str, bytes]], resp3: bool) -> bytes:
     """A map; in RESP2 a flat array."""
     body = b"".join(bulk(name.encode()) + value for name, value in pairs)
     return b"%%%d\r\n%b" % (len(pairs), body) if resp3 else b"*%d\r\n%b" % (2 * len(pairs), body)
+
+
+REPLY_LIMIT = 16 * 1024 * 1024
+TOO_LARGE = error(f"ERR the reply would exceed {REPLY_LIMIT} bytes")
+
+
+def parse_int(text: bytes) -> int:
+    """A decimal integer of 64 bits as Redis means it. Raises ValueError."""
+    if len(text) > 20 or not text.lstrip(b"-").isdigit():
+        raise ValueError(text)
+    number = int(text)
+    if not -INT64 <= number < INT64:
+        raise ValueError(text)
+    return number
 
 
 class Parser:

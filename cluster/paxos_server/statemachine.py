@@ -14,15 +14,12 @@ import msgspec
 
 from .bugs import Bugs
 from .messages import Command
-from .resp import NIL, OK, array, bulk, error, integer
+from .resp import INT64, NIL, OK, REPLY_LIMIT, TOO_LARGE, array, bulk, error, integer, parse_int
 
 Value = bytes | deque[bytes] | set[bytes]
-INT64 = 1 << 63
 WRONG_TYPE = error("WRONGTYPE Operation against a key holding the wrong kind of value")
 SYNTAX = error("ERR syntax error")
 NOT_AN_INTEGER = error("ERR value is not an integer or out of range")
-REPLY_LIMIT = 16 * 1024 * 1024
-TOO_LARGE = error(f"ERR the reply would exceed {REPLY_LIMIT} bytes")
 FORGOTTEN = error("UNKNOWN the command came again after its answer was forgotten")
 
 
@@ -351,16 +348,6 @@ TRANSACTION_LIMIT = 128
 
 encode_args = msgspec.msgpack.Encoder().encode
 decode_args = msgspec.msgpack.Decoder(list[bytes]).decode
-
-
-def parse_int(text: bytes) -> int:
-    """A decimal integer of 64 bits as Redis means it. Raises ValueError."""
-    if len(text) > 20 or not text.lstrip(b"-").isdigit():
-        raise ValueError(text)
-    number = int(text)
-    if not -INT64 <= number < INT64:
-        raise ValueError(text)
-    return number
 
 
 def check(args: list[bytes]) -> bytes | None:
