@@ -64,7 +64,7 @@ class Storage:
             self._wal.restart(checkpoint(memory))
             self._late, self._late_flushes = memory, 0
             return
-        if self._bugs.active("index-not-atomic"):
+        if self._bugs.active("index-not-atomic") and SNAPSHOT in self._disk.names():
             self._disk.replace(INDEX, _SLOT.pack(memory.snapshot_slot))
             self._late, self._late_flushes = memory, 0
             return
