@@ -20,7 +20,7 @@ class Bug(NamedTuple):
     `anomaly`: what a client then sees: stale-read, lost-update, divergence, duplicate,
     aborted-read; `liveness` for the control that must stay clean. `reads`: a bug of one way of
     reading switches the server to it. `engines`: those that have it; a bug of the engine perkey
-    alone switches the server to that."""
+    alone switches the server to that. `nodes`: of a cluster in which it shows."""
 
     number: int
     mechanism: str
@@ -30,6 +30,7 @@ class Bug(NamedTuple):
     anomalies: tuple[str, ...]
     reads: Reads | None = None
     engines: tuple[EngineName, ...] = _MULTI
+    nodes: int = 5
 
 
 BUGS: dict[str, Bug] = {
@@ -106,7 +107,7 @@ BUGS: dict[str, Bug] = {
     ),
     "half-majority": Bug(
         18, "half of an even number of nodes is taken for a majority", "classic", ("partition",),
-        "register", ("divergence",), None, _BOTH,
+        "register", ("divergence",), None, _BOTH, nodes=4,
     ),
     "local-read": Bug(
         19, "any node answers reads from its own state", "etcd serializable reads, ZooKeeper",

@@ -43,7 +43,9 @@ def command(bug: str, seed: int, load_s: float, setting: Setting) -> list[str]:
     if setting.nemeses:
         words += ["--nemesis", setting.nemeses]
     if bug != CONTROL:
-        words += ["--workload", BUGS[bug].workload, "--bug", bug, "--stop-on-invalid"]
+        row = BUGS[bug]
+        words += ["--workload", row.workload, "--nodes", str(row.nodes)]
+        words += ["--bug", bug, "--stop-on-invalid"]
     return words
 
 

@@ -120,6 +120,8 @@ def test_a_run_is_the_command_it_says(tmp_path: Path) -> None:
                  ("--nemesis", "kill"), ("--preset", "hunt")):  # fmt: skip
         at = words.index(pair[0])
         assert words[at + 1] == pair[1]
+    even = cluster.command("half-majority", 5, 15, setting)
+    assert even[even.index("--nodes") + 1] == "4"
     assert "--bug" not in cluster.command(CONTROL, 5, 60, setting)
 
 
