@@ -163,7 +163,6 @@ class NodeAudit:
         self, at: int, raw: Any, from_slot: int, reported: Any, chosen_upto: int
     ) -> Iterator[Failure]:
         b = ballot(raw)
-        self._highest = max(self._highest, b)
         said = {slot: (ballot(k), value) for slot, k, value in reported}
         if chosen_upto < self._applied and from_slot <= self._applied:
             yield self._fail(
@@ -183,6 +182,8 @@ class NodeAudit:
 
     def _promise_sent(self, at: int, peer: str, raw: Any) -> Iterator[Failure]:
         b = ballot(raw)
+        # Not when it was made up: of two in one turn both reports come before both records.
+        self._highest = max(self._highest, b)
         lsn = self._promise_lsn.get(b)
         if b > self._durable_promise and (lsn is None or lsn > self._fsynced):
             yield self._fail(

@@ -78,6 +78,22 @@ def test_other_ways_to_fail(lemma: str, lines: list[list[Any]], words: str) -> N
     assert words in first.text
 
 
+def test_two_promises_of_one_turn_are_made_up_before_either_is_written() -> None:
+    lines = [
+        ["n3", "report", B1, 1, [], 0],
+        ["n3", "report", B2, 1, [], 0],
+        ["n3", "promise", 1, B1],
+        ["n3", "promise", 2, B2],
+        ["n3", "fsync", 2],
+        ["n3", "send", "n1", "1b", B1],
+        ["n3", "send", "n2", "1b", B2],
+    ]
+    found = audit(traces(*lines))
+    assert not found.failed, found.sentences()
+    found = audit(traces(*lines, ["n3", "accept", 3, 1, B1, X]))
+    assert [failure.lemma for failure in found.failed] == ["I4"]
+
+
 def test_the_earliest_is_told_with_node_slot_ballot_and_moment() -> None:
     found = audit(traces(*CHOSEN, *SECOND, ["n2", "propose", 1, B2, Y, []]))
     first = found.earliest
