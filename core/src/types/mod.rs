@@ -83,44 +83,37 @@ fn earliest(
     core: &[u32],
     decide: impl Fn(&View) -> Verdict,
 ) -> Option<u32> {
-    let last = core.iter().map(|&i| history.ops[i as usize]).fold(0, |last, op| {
-        let ret = if op.ret == OPEN || op.outcome == Outcome::Info { 0 } else { op.ret };
-        last.max(op.inv).max(ret)
-    });
     let completed = |&i: &u32| {
         let op = &history.ops[i as usize];
-        (op.outcome == Outcome::Ok).then_some(op.ret)
+        (op.outcome == Outcome::Ok && op.ret != OPEN).then_some(op.ret)
     };
-    let mut ends: Vec<u32> = part.iter().filter_map(completed).filter(|&r| r <= last).collect();
+    let mut ends: Vec<u32> = part.iter().filter_map(completed).collect();
     ends.sort_unstable();
-    let impossible = |end: usize| match decide(&View { history, part, until: ends[end] }) {
-        Verdict::Invalid(..) => Some(true),
-        Verdict::Valid(_) => Some(false),
-        Verdict::Outside(_) => None,
+    // The last completion by which a core is there, which is impossible whatever else is.
+    let there = |core: &[u32]| {
+        let of = |&i: &u32| history.ops[i as usize].inv.max(completed(&i).unwrap_or(0));
+        let last = core.iter().map(of).max()?;
+        ends.partition_point(|&end| end <= last).checked_sub(1)
     };
-    // The algorithms tend to find the first violation: step back from there, ever wider.
-    let mut high = ends.len().checked_sub(1)?;
-    if !impossible(high)? {
-        return None; // the core needs what lies behind its own end; not seen to happen
-    }
-    let mut step = 1;
-    let mut low = loop {
-        if step > high {
-            break 0;
-        }
-        if impossible(high - step)? {
-            high -= step;
-            step *= 2;
-        } else {
-            break high - step + 1;
-        }
-    };
+    // The algorithms tend to find the first violation: step back from it, ever wider, and from
+    // what is found there.
+    let mut high = there(core)?;
+    let (mut low, mut step) = (0, 1);
     while low < high {
-        let middle = (low + high) / 2;
-        if impossible(middle)? {
-            high = middle;
-        } else {
-            low = middle + 1;
+        let end = match high.checked_sub(step) {
+            Some(end) if end >= low => end,
+            _ => (low + high) / 2,
+        };
+        match decide(&View { history, part, until: ends[end] }) {
+            Verdict::Invalid(core, _) => {
+                high = there(&core)?.min(end);
+                step *= 2;
+            }
+            Verdict::Valid(_) => {
+                low = end + 1;
+                step = high - low;
+            }
+            Verdict::Outside(_) => return None,
         }
     }
     Some(ends[high])
