@@ -78,6 +78,7 @@ def containers(kind: str, operations: int) -> tuple[str, list[Row]]:
         start, end = at, at + 1 + rng.randrange(25)
         at += 30
         client = i % 8
+        op: tuple[str, Any, Any] | None
         read = rng.random() < (0.02 if kind in ("append-list", "grow-set") else 0.5)
         if kind == "counter":
             total += not read

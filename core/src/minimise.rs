@@ -14,8 +14,9 @@ use crate::model::{Evidence, Model};
 
 struct Shrink<'a> {
     history: &'a History,
+    model: &'a dyn Model,
     decide: &'a dyn Fn(&[u32]) -> Answer,
-    /// By operation of the partition: what it observes and provides. None: it has to stay.
+    /// By operation, once asked for: what it observes and provides. None: it has to stay.
     evidence: HashMap<u32, Option<Evidence>>,
     ops: Vec<u32>,
     last: Option<Answer>,
@@ -31,17 +32,8 @@ pub fn minimise(
     model: &dyn Model,
     decide: &dyn Fn(&[u32]) -> Answer,
 ) -> Option<(Vec<u32>, Answer, bool)> {
-    let mut evidence = HashMap::new();
-    for &i in part {
-        let op = &history.ops[i as usize];
-        let e = match model.evidence(history, op) {
-            Some(e) => Some(e),
-            None if model.read_only(history, op) => Some(Evidence::default()),
-            None => None,
-        };
-        evidence.insert(i, e);
-    }
-    let mut s = Shrink { history, decide, evidence, ops: Vec::new(), last: None };
+    let (evidence, ops, last) = (HashMap::new(), Vec::new(), None);
+    let mut s = Shrink { history, model, decide, evidence, ops, last };
     s.ops = s.closed(part, core);
     s.ops.retain(|&i| happened(history, model, i));
     // What did not complete by the end of the proof may observe what came later.
@@ -63,13 +55,25 @@ fn happened(history: &History, model: &dyn Model, i: u32) -> bool {
 }
 
 impl Shrink<'_> {
+    fn evidence(&mut self, i: u32) -> &Option<Evidence> {
+        let (history, model) = (self.history, self.model);
+        self.evidence.entry(i).or_insert_with(|| {
+            let op = &history.ops[i as usize];
+            let read_only = || model.read_only(history, op).then(Evidence::default);
+            model.evidence(history, op).or_else(read_only)
+        })
+    }
+
     /// `ops` and all of `part` that provides what they observe.
-    fn closed(&self, part: &[u32], ops: &[u32]) -> Vec<u32> {
+    fn closed(&mut self, part: &[u32], ops: &[u32]) -> Vec<u32> {
         let mut providers: HashMap<u64, Vec<u32>> = HashMap::new();
         let mut kept: Vec<u32> = ops.to_vec();
         let mut inside: HashMap<u32, ()> = kept.iter().map(|&i| (i, ())).collect();
         for &i in part {
-            match &self.evidence[&i] {
+            if self.model.read_only(self.history, &self.history.ops[i as usize]) {
+                continue; // provides nothing
+            }
+            match self.evidence(i) {
                 Some(Evidence { provides, .. }) => {
                     for &token in provides {
                         providers.entry(token).or_default().push(i);
@@ -84,7 +88,7 @@ impl Shrink<'_> {
         }
         let mut at = 0;
         while at < kept.len() {
-            if let Some(Some(Evidence { observes, .. })) = self.evidence.get(&kept[at]) {
+            if let Some(Evidence { observes, .. }) = self.evidence(kept[at]) {
                 for token in observes {
                     for i in providers.remove(token).unwrap_or_default() {
                         if inside.insert(i, ()).is_none() {
@@ -100,10 +104,10 @@ impl Shrink<'_> {
     }
 
     /// What is left without `gone` and all that observe what those provide.
-    fn without(&self, gone: &[u32]) -> Option<Vec<u32>> {
+    fn without(&mut self, gone: &[u32]) -> Option<Vec<u32>> {
         let mut observers: HashMap<u64, Vec<u32>> = HashMap::new();
-        for &i in &self.ops {
-            if let Some(Evidence { observes, .. }) = &self.evidence[&i] {
+        for i in self.ops.clone() {
+            if let Some(Evidence { observes, .. }) = self.evidence(i) {
                 for &token in observes {
                     observers.entry(token).or_default().push(i);
                 }
@@ -115,7 +119,7 @@ impl Shrink<'_> {
             if out.insert(i, ()).is_some() {
                 continue;
             }
-            let evidence = self.evidence[&i].as_ref()?;
+            let evidence = self.evidence(i).as_ref()?;
             for token in &evidence.provides {
                 stack.extend(observers.remove(token).unwrap_or_default());
             }
@@ -144,7 +148,7 @@ impl Shrink<'_> {
         for _ in 0..8 {
             let Some(Answer::Invalid { core, at, .. }) = &self.last else { return };
             let (core, at) = (core.clone(), *at);
-            let smaller = self.closed(&self.ops, &core);
+            let smaller = self.closed(&self.ops.clone(), &core);
             let before = self.ops.len();
             if self.attempt(smaller).is_none() {
                 return;

@@ -68,6 +68,12 @@ pub trait Model: Send + Sync {
         Effect::Depends
     }
 
+    /// Runs `work`, which will ask this model over and over. A model for whom the first question
+    /// of a thread is dear prepares for them here.
+    fn serve(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
     /// A sub-history proves something about the whole history only if it holds every operation
     /// that provides something which one of its operations observes, and if leaving out all
     /// others could not make a linearizable history seem impossible. None: only read-only

@@ -122,7 +122,7 @@ pub fn check(
     let results: Vec<Mutex<Option<Partition>>> = parts.iter().map(|_| Mutex::new(None)).collect();
     let state = Mutex::new((threads, false)); // workers at work, a partition found invalid
     let changed = Condvar::new();
-    let work = || {
+    let one_by_one = || {
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
             let Some(&i) = order.get(n) else { break };
@@ -142,6 +142,10 @@ pub fn check(
         state.lock().unwrap().0 -= 1;
         changed.notify_all();
     };
+    let work = || match subject {
+        Subject::Builtin(_) => one_by_one(),
+        Subject::Custom(model) => model.serve(&mut { one_by_one }),
+    };
     if threads == 1 && parts.len() == 1 && !settings.cancel.load(Ordering::Relaxed) {
         let (key, part) = &parts[0];
         let budget = Budget {
@@ -149,7 +153,13 @@ pub fn check(
             memory_bytes: settings.memory_bytes,
             cancel: settings.cancel,
         };
-        return vec![check_partition(history, *key, part, subject, settings, &budget)];
+        let check = || check_partition(history, *key, part, subject, settings, &budget);
+        let mut found = None;
+        match subject {
+            Subject::Builtin(_) => found = Some(check()),
+            Subject::Custom(model) => model.serve(&mut || found = Some(check())),
+        }
+        return found.into_iter().collect();
     }
     std::thread::scope(|scope| {
         for _ in 0..threads {

@@ -10,7 +10,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::formats::py::value_to_py;
-use crate::history::{History, Operation, Outcome, ValueId};
+use crate::history::{History, Operation, Outcome, Value, ValueId};
 use crate::model::{Class, Model, State};
 use crate::orchestrate::{self, Part};
 use crate::table::Mixed;
@@ -48,12 +48,12 @@ impl PythonModel {
 }
 
 /// What the model has said: states and operations by number, and where they lead. Holds for
-/// every history, since operations are told apart by what Python shows of them.
+/// every history, since operations are told apart by what they are and not by a history's ids.
 struct Memory {
     numbers: Py<PyDict>,
     states: Vec<Py<PyAny>>,
-    /// By `repr`.
-    operation_ids: HashMap<String, u32>,
+    /// By what `spell` makes of them.
+    operation_ids: HashMap<Box<[u8]>, u32>,
     operations: Vec<(Py<PyAny>, bool)>, // read-only?
     next: HashMap<(u64, u32), Vec<State>, Mixed>,
 }
@@ -123,20 +123,22 @@ impl<'a> Asking<'a> {
         if let Some(&n) = self.classes.lock().unwrap().get(&class) {
             return Ok(n);
         }
+        let spelled = spell(history, op);
+        let known = self.memory.lock().unwrap().operation_ids.get(&spelled).copied();
+        if let Some(n) = known {
+            self.classes.lock().unwrap().insert(class, n);
+            return Ok(n);
+        }
         let n = Python::attach(|py| {
             let call = operation(py, history, op)?;
-            let shown = call.repr()?.to_str()?.to_owned();
-            if let Some(&n) = self.memory.lock_py_attached(py).unwrap().operation_ids.get(&shown) {
-                return Ok::<u32, PyErr>(n);
-            }
             let read_only = self.model.read_only.bind(py).call1((&call,))?.is_truthy()?;
             let memory = &mut *self.memory.lock_py_attached(py).unwrap();
             let fresh = memory.operations.len() as u32;
-            let n = *memory.operation_ids.entry(shown).or_insert(fresh);
+            let n = *memory.operation_ids.entry(spelled).or_insert(fresh);
             if n == fresh {
                 memory.operations.push((call.into_any().unbind(), read_only));
             }
-            Ok(n)
+            Ok::<u32, PyErr>(n)
         })?;
         self.classes.lock().unwrap().insert(class, n);
         Ok(n)
@@ -169,6 +171,54 @@ impl<'a> Asking<'a> {
         self.error.lock().unwrap().get_or_insert(error);
         self.stop.store(true, Ordering::Relaxed);
         T::default()
+    }
+}
+
+/// An operation as bytes: equal for operations that look alike to Python, in any history.
+fn spell(history: &History, op: &Operation) -> Box<[u8]> {
+    let mut bytes = vec![u8::from(op.outcome == Outcome::Ok)];
+    text(&history.functions[op.f as usize], &mut bytes);
+    for id in [op.arg, op.out, op.key] {
+        value(history, id, &mut bytes);
+    }
+    bytes.into()
+}
+
+fn text(text: &str, bytes: &mut Vec<u8>) {
+    bytes.extend(text.len().to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+fn value(history: &History, id: ValueId, bytes: &mut Vec<u8>) {
+    match history.values.get(id) {
+        Value::Nil => bytes.push(0),
+        Value::Bool(b) => bytes.push(1 + u8::from(b)),
+        Value::Int(i) => {
+            bytes.push(3);
+            bytes.extend(i.to_le_bytes());
+        }
+        Value::Float(bits) => {
+            bytes.push(4);
+            bytes.extend(bits.to_le_bytes());
+        }
+        Value::Str(s) => {
+            bytes.push(5);
+            text(&s, bytes);
+        }
+        Value::List(items) => {
+            bytes.push(6);
+            bytes.extend(items.len().to_le_bytes());
+            items.iter().for_each(|&i| value(history, i, bytes));
+        }
+        Value::Map(entries) => {
+            bytes.push(7);
+            bytes.extend(entries.len().to_le_bytes());
+            // (in order of their ids, which differs between histories: asked once more, then)
+            for &(k, v) in entries.iter() {
+                value(history, k, bytes);
+                value(history, v, bytes);
+            }
+        }
     }
 }
 
@@ -206,6 +256,12 @@ impl Model for Asking<'_> {
         self.operation(history, op)
             .map(|n| self.memory.lock().unwrap().operations[n as usize].1)
             .unwrap_or_else(|e| self.fail(e))
+    }
+
+    /// A thread that is attached already, though it let go of the GIL, takes it again without
+    /// the making of a thread state.
+    fn serve(&self, work: &mut (dyn FnMut() + Send)) {
+        Python::attach(|py| py.detach(work));
     }
 
     fn class(&self, _history: &History, op: &Operation) -> Class {

@@ -89,6 +89,35 @@ def test_is_asked_once_for_each_state_and_operation() -> None:
     assert len(asked) <= 6 * 10
 
 
+def test_is_not_asked_again_for_another_history() -> None:
+    """Though its values have other ids there, and look alike where they differ."""
+    asked: list[tuple[Any, Operation]] = []
+
+    class Counting(CasRegister):
+        def step(self, state: Any, op: Operation) -> Any:
+            asked.append((state, op))
+            return repr(op.value)
+
+    def writes(*values: Any) -> _core.History:
+        return history(
+            *((0, "write", "x", v, None, "ok", 10 * i, 10 * i + 5) for i, v in enumerate(values))
+        )
+
+    model = native(Counting)
+    _core.check(writes("a", "b", [1, "c"], {"d": None}), model)
+    before = len(asked)
+    assert before == 4
+    _core.check(writes("a", "b", [1, "c"], {"d": None}), model)
+    assert len(asked) == before
+    # Each first value is written in the initial state, which "a" alone was before.
+    for first in ("1", 1, True, [1], ["1"], "a"):
+        _core.check(writes(first, "z"), model)
+    assert [op.value for state, op in asked[before:] if state is None] == ["1", 1, True, [1], ["1"]]
+    _core.check(writes("b", "a"), model)
+    _core.check(writes("unrelated", "a", "b"), model)
+    assert [state for state, op in asked if op.value == "b"].count("'a'") == 1
+
+
 def test_nondeterminism() -> None:
     adds = [(c, "add", "x", 1, None, "ok", c, 100) for c in range(4)]
     for value, verdict in [(0, "valid"), (3, "valid"), (5, "invalid")]:

@@ -1,12 +1,13 @@
 //! String register with append: put replaces, append appends, get reads. An absent value is "".
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use super::{answered, functions, initial_value};
 use crate::history::{History, Operation, Outcome, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
+use crate::table::mix;
 
 functions! {
     Get: "get", "read";
@@ -20,7 +21,7 @@ pub static SPEC: Spec = Spec {
     functions: FUNCTIONS,
     per_key: true,
     fast: &[crate::types::kv::CHUNKS],
-    model: |history, _, options| Box::new(Kv::new(history, options)),
+    model: |history, part, options| Box::new(Kv::new(history, part, options)),
     well_formed,
 };
 
@@ -99,14 +100,35 @@ impl Strings {
 pub struct Kv {
     reader: Reader,
     strings: Mutex<Strings>,
+    part: Vec<u32>,
+    /// (key, text) of what is put or appended, each once; made when it is first asked for.
+    written: OnceLock<Vec<(ValueId, ValueId)>>,
 }
 
 impl Kv {
     /// String 0 is the initial one.
-    pub fn new(history: &History, options: &Options) -> Self {
+    pub fn new(history: &History, part: &[u32], options: &Options) -> Self {
         let mut strings = Strings::default();
         strings.id(initial(history, options));
-        Kv { reader: Reader::new(history), strings: Mutex::new(strings) }
+        Kv {
+            reader: Reader::new(history),
+            strings: Mutex::new(strings),
+            part: part.to_vec(),
+            written: OnceLock::new(),
+        }
+    }
+
+    fn written(&self, history: &History) -> &[(ValueId, ValueId)] {
+        self.written.get_or_init(|| {
+            let ops = self.part.iter().map(|&i| &history.ops[i as usize]);
+            let mut written: Vec<_> = ops
+                .filter(|op| matches!(self.reader.act(history, op), Act::Put(_) | Act::Append(_)))
+                .map(|op| (op.key, op.arg))
+                .collect();
+            written.sort_unstable_by_key(|(key, text)| (key.0, text.0));
+            written.dedup();
+            written
+        })
     }
 }
 
@@ -170,5 +192,25 @@ impl Model for Kv {
             Act::Put(_) => [2, op.arg.0, op.key.0, 0],
             Act::Append(_) => [3, op.arg.0, op.key.0, 0],
         }
+    }
+
+    /// A get observes every text that is part of what it returned: those alone can have been
+    /// there. Nothing else that was put or appended was there when it read, so that leaving
+    /// that out changes nothing of what it returned.
+    fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
+        let token = |key: ValueId, written: ValueId| mix(key.0) ^ written.0;
+        let (mut observes, mut provides) = (Vec::new(), Vec::new());
+        match self.reader.act(history, op) {
+            Act::Get(seen) => {
+                let written = self.written(history);
+                let start = written.partition_point(|(key, _)| key.0 < op.key.0);
+                let same_key = written[start..].iter().take_while(|(key, _)| *key == op.key);
+                let parts = same_key.filter(|(_, w)| seen.contains(text(history, *w)));
+                observes.extend(parts.map(|&(key, w)| token(key, w)));
+            }
+            Act::Put(_) | Act::Append(_) => provides.push(token(op.key, op.arg)),
+            Act::Nothing => {}
+        }
+        Some(Evidence { observes, provides })
     }
 }

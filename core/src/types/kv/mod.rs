@@ -3,7 +3,9 @@
 //!
 //! A text that is written several times is taken for the one that its place in what was read
 //! permits; where several are left, for one that the times suggest. A linearization found so is
-//! one whatever was guessed; where none is found after a guess, the search decides.
+//! one whatever was guessed. Where none is found, one operation that may have been any of them
+//! stands for all (`Twice::Either`); what is impossible even so, is impossible. Where neither
+//! helps, the search decides.
 //!
 //! A put and the appends seen behind it form a block that stands together: each append took the
 //! text before it away, as a cas would. An append that nobody saw stands outside of all blocks,
@@ -45,7 +47,7 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
         match run(history, piece, |view| decide(view, &reader, start)) {
             // The search is better asked about this key than about all of them at once.
             Answer::NotApplicable { .. } if many => {
-                search::check(history, piece, &Kv::new(history, options), budget)
+                search::check(history, piece, &Kv::new(history, piece, options), budget)
             }
             answer => answer,
         }

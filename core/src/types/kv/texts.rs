@@ -82,7 +82,7 @@ pub struct Texts<'a> {
     pub merged: bool,
     /// Gets in order of invocation: (operation, next of the same text).
     pub gets: Vec<(u32, u32)>,
-    /// The chunk with which a text ends, unless that was guessed; texts go by their ids.
+    /// The chunk with which a text ends, unless its put was guessed; texts go by their ids.
     ends: IdMap,
     /// A text and where it ends: the next that is seen most often goes on from there.
     known: (&'a str, u32),
@@ -129,9 +129,7 @@ impl<'a> Texts<'a> {
             None => {
                 let seen = text(history, op.out);
                 let mut guess = false;
-                let parsed = self.parse(seen, get, op, &mut guess);
-                self.guessed |= guess;
-                let Some(end) = parsed? else { return Ok(()) };
+                let Some(end) = self.parse(seen, get, op, &mut guess)? else { return Ok(()) };
                 if !guess {
                     self.ends.get_or_insert(op.out.0, end);
                     self.known = (seen, end);
@@ -163,7 +161,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Splits a text into chunks and links them; returns the last, or None where the get is left
-    /// out. `guess`: set where a text was written by several that may have been seen.
+    /// out. `guess`: set where the put was guessed with which the text begins.
     fn parse(
         &mut self,
         seen: &'a str,
@@ -194,7 +192,9 @@ impl<'a> Texts<'a> {
                     [] => return Err(unwritten()),
                     [one] => one,
                     _ if self.twice == Twice::Guess => {
-                        *guess = true;
+                        self.guessed = true;
+                        // (what an append makes of a text is the same whichever was guessed)
+                        *guess |= same.iter().any(|&c| self.chunks[c as usize].put);
                         self.likely(&same, last, op)
                     }
                     _ if put_twice.is_some() => break,
