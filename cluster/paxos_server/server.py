@@ -154,6 +154,8 @@ class Server:
     def _turn(self) -> None:
         """Send, answer and persist until nothing is left to do."""
         self._turn_due = False
+        if self._failed is not None and self._failed.done():
+            return  # the disk has failed: what follows from its loss must not be told to anybody
         replica = self.replica
         out = replica.take()
         while True:

@@ -13,6 +13,7 @@ one in the last whole chunk before a torn one.
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class Wal:
         self._bugs = bugs
         self._decode = decode
         self._segment_bytes = segment_bytes
+        self._broken = False
         self._pending: list[Record] = []
         self._segment = 1
         self._segment_size = 0
@@ -74,7 +76,10 @@ class Wal:
         self._pending += records
 
     def flush(self) -> None:
-        """Write and sync all pending records as one chunk. Raises OSError."""
+        """Write and sync all pending records as one chunk. Raises OSError, and after that for
+        ever: nothing is known of the file any more, and what was pending is not in it."""
+        if self._broken:
+            raise OSError(errno.EIO, "an earlier write of the log failed")
         if not self._pending:
             return
         payload = encode(self._pending)
@@ -88,6 +93,7 @@ class Wal:
             self._disk.append(_name(self._segment), data)
         except OSError:
             self._chunk -= 1
+            self._broken = not self._bugs.active("fsync-retry")
             raise
         self._segment_size += len(data)
 

@@ -187,3 +187,20 @@ def test_on_a_real_disk(tmp_path: Path) -> None:
     again = LocalDisk(tmp_path / "data")
     assert Wal(again).open() == flat(CHUNKS)
     again.close()
+
+
+def test_after_a_failed_write_nothing_is_durable_any_more() -> None:
+    """Records that were pending are gone: a later flush without any must not pass for success."""
+    disk = SimulatedDisk()
+    wal = Wal(disk)
+    wal.open()
+    wal.append(CHUNKS[0])
+    disk.fail()
+    with pytest.raises(OSError, match="dropped what was written"):
+        wal.flush()
+    for _ in range(2):
+        with pytest.raises(OSError, match="an earlier write"):
+            wal.flush()
+    wal.append(CHUNKS[1])
+    with pytest.raises(OSError, match="an earlier write"):
+        wal.flush()
