@@ -98,7 +98,7 @@ class SimulatedNode:
         self.paused = False
         missed, self._missed = self._missed, []
         self.disk.tear(self._world.rng.random() if self._world.rng.random() < 0.5 else 0.0)
-        with contextlib.suppress(PowerLoss):
+        with contextlib.suppress(PowerLoss, OSError):  # OSError: its disk had failed before
             self._storage.flush()
         requests, self._requests = self._requests, {}
         for reply in requests.values():
