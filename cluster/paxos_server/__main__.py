@@ -45,10 +45,12 @@ def _parse(argv: list[str]) -> Settings:
     add = parser.add_argument
     add("--node", required=True, help="name of this node")
     add("--nodes", required=True, help="names of all nodes, with commas")
+    add("--join", action="store_true", help="this node is none of --nodes: it waits to be added"
+        " (PAXOS MEMBERS ADD)")  # fmt: skip
     add("--listen", required=True, type=_address, metavar="HOST:PORT", help="for clients")
     add("--peer-listen", required=True, type=_address, metavar="HOST:PORT", help="for peers")
     add("--peer", action="append", type=_peer, default=[], metavar="NODE=HOST:PORT",
-        help="where to connect to reach a peer; once for each")  # fmt: skip
+        help="where to connect to reach a peer; one for each, also of those to join")  # fmt: skip
     add("--data", required=True, type=Path, metavar="DIR", help="durable state")
     add("--engine", choices=[str(e) for e in EngineName], help="one log, or one for each key"
         " (default: multi)")  # fmt: skip
@@ -71,14 +73,16 @@ def _parse(argv: list[str]) -> Settings:
     peers: dict[str, Address] = dict(args.peer)
     if len(set(nodes)) != len(nodes):
         parser.error(f"argument --nodes: {args.nodes!r} names a node twice")
-    if args.node not in nodes:
-        parser.error(f"argument --node: {args.node!r} is not among --nodes {args.nodes!r}")
+    if (args.node in nodes) == args.join:
+        parser.error(
+            f"argument --node: {args.node!r} is {'' if args.join else 'not '}among --nodes"
+            f" {args.nodes!r}"
+        )
     missing = [name for name in nodes if name != args.node and name not in peers]
     if missing:
         parser.error(f"argument --peer: no address for {', '.join(missing)}")
-    unknown = [name for name in peers if name not in nodes or name == args.node]
-    if unknown:
-        parser.error(f"argument --peer: {unknown[0]!r} is not another one of --nodes")
+    if args.node in peers:
+        parser.error(f"argument --peer: {args.node!r} is this node itself")
     for bug in args.bug:
         if bug not in BUGS:
             parser.error(f"argument --bug: unknown bug {bug!r}; known: {', '.join(BUGS)}")

@@ -175,6 +175,11 @@ BUGS: dict[str, Bug] = {
         34, "acceptors forget what they accepted after a time, learned by all or not",
         "scylladb #6149", ("delay", "partition"), "register", ("lost-update",),
     ),
+    "eager-reconfig": Bug(
+        35, "a change of members is in force at once, and nobody waits for the one before",
+        "redisraft #17, RethinkDB 2.2.3, Raft's single-server changes", ("member", "partition"),
+        "register", ("lost-update", "divergence"),
+    ),
     "corrupt-is-eof": Bug(
         37, "a damaged record is taken for the end of the log",
         "Protocol-Aware Recovery (FAST 2018); NATS", ("disk",), "register", ("lost-update",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .ballot import Ballot
 from .execution import Execution
-from .messages import CatchUp, Chosen, FetchSnapshot, SnapshotChunk
+from .messages import CatchUp, Chosen, FetchSnapshot, Outdated, SnapshotChunk
 from .roles import Roles
 from .snapshots import Snapshots
 
@@ -42,6 +42,9 @@ class CatchingUp:
                 break
             self._execution.learn(slot, known[1])
         self._execution.apply()
+
+    def on_outdated(self, source: str, message: Outdated) -> None:
+        self.behind(source, message.chosen_upto)
 
     def behind(self, source: str, upto: int) -> None:
         """Another node knows the slots up to `upto` to be chosen."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .ballot import Ballot
 from .config import Reads
 from .execution import Execution
-from .messages import Canvass, Nack, Prepare, Promise, Support
+from .messages import Canvass, Nack, Outdated, Prepare, Promise, Support
 from .proposer import Phase
 from .reading import Reading
 from .requests import Requests
@@ -30,7 +30,7 @@ class Elections:
         self._config = roles.config
         self._bugs = roles.bugs
         self._node = roles.node
-        self._peers = roles.peers
+        self._roles = roles
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._proposer = roles.proposer
@@ -47,14 +47,15 @@ class Elections:
 
     def canvass(self) -> None:
         """No leader was heard for long: ask whether the others miss one too."""
-        if not self._config.canvass:
+        if not self._config.canvass or not self._roles.votes():
             self.prepare()
             return
         ballot = self._proposer.next_ballot()
         self._leadership.leader = None
         self._leadership.canvass(ballot, self._moment.now_s)
-        for peer in self._peers:
-            self._outbox.send(peer, Canvass(ballot))
+        for node in self._roles.configurations.voters(self._learner.chosen_upto + 1):
+            if node != self._node:
+                self._outbox.send(node, Canvass(ballot))
         self.on_support(self._node, Support(ballot))
 
     def on_support(self, source: str, message: Support) -> None:
@@ -63,11 +64,14 @@ class Elections:
             self.prepare()
 
     def prepare(self) -> None:
-        """Ask all for their promises (phase 1a)."""
+        """Ask all who vote for their promises (phase 1a). Who has no vote does not stand."""
+        if not self._roles.votes():
+            self._leadership.postpone(self._moment.now_s)
+            return
         self.step_down()
         ballot = self._proposer.prepare(self._learner.chosen_upto + 1)
         message = Prepare(ballot, self._proposer.from_slot)
-        for node in self._config.nodes:
+        for node in self._roles.configurations.voters(self._proposer.from_slot):
             self._outbox.send(node, message)
 
     def on_promise(self, source: str, message: Promise) -> None:
@@ -88,6 +92,8 @@ class Elections:
     # --- voting ---
 
     def on_canvass(self, source: str, message: Canvass) -> None:
+        if self._outsider(source):
+            return
         leading = self._proposer.phase is Phase.LEADING
         if not leading and self._leadership.leaderless(self._moment.now_s):
             self._outbox.send(source, Support(message.ballot))
@@ -95,8 +101,11 @@ class Elections:
     def on_prepare(self, source: str, message: Prepare) -> None:
         """Promise, when no higher ballot was promised before (phase 1b)."""
         self._proposer.saw(message.ballot)
+        if self._outsider(source):
+            return
         leases = self._config.reads is Reads.LEASE
-        if leases and not self._leadership.leaderless(self._moment.now_s):
+        again = message.ballot == self._leadership.leader  # it leads, and new voters are asked
+        if leases and not again and not self._leadership.leaderless(self._moment.now_s):
             return  # a lease that this acceptor granted may still run
         record = self._acceptor.promise(message.ballot)
         if record is None:
@@ -104,8 +113,9 @@ class Elections:
             return
         if message.ballot != self._proposer.ballot:
             self.step_down()
-        self._leadership.leader = None
-        self._leadership.postpone(self._moment.now_s)
+        if not again:
+            self._leadership.leader = None
+            self._leadership.postpone(self._moment.now_s)
         promise = self._promise(message)
         if self._trace is not None:
             self._trace.report(promise)
@@ -114,6 +124,14 @@ class Elections:
         else:
             self._outbox.persist(record, sync=True)
             self._outbox.send_when_durable(source, promise)
+
+    def _outsider(self, source: str) -> bool:
+        """Has the candidate no vote? Then it was removed, most likely, and is told to catch up."""
+        chosen_upto = self._learner.chosen_upto
+        if source in self._roles.configurations.voters(chosen_upto + 1):
+            return False
+        self._outbox.send(source, Outdated(chosen_upto))
+        return True
 
     def _promise(self, message: Prepare) -> Promise:
         start = message.from_slot

@@ -69,6 +69,12 @@ class Engine(Protocol):
     def dump(self) -> bytes:
         """The reply to PAXOS DUMP."""
 
+    def members(self) -> list[tuple[str, str, str]]:
+        """(node, address or "", voter | learner | joining | leaving) of the whole cluster."""
+
+    def addresses(self) -> dict[str, str]:
+        """Where nodes that joined later are reached, as HOST:PORT."""
+
     def agreements(self) -> dict[str, bytes]:
         """name -> bytes that must be equal on all nodes that give something for the name."""
 

@@ -17,7 +17,8 @@ class Execution:
     value and commands of slots that this node proposed, to save decoding them."""
 
     def __init__(self, roles: Roles, requests: Requests) -> None:
-        self.state = StateMachine(roles.bugs)
+        self.state = StateMachine(roles.bugs, roles.configurations)
+        self._configurations = roles.configurations
         self.applied = 0
         self.commands: dict[int, tuple[bytes, list[Command]]] = {}
         self._proposed: dict[int, list[Command]] = {}  # for bug reply-by-slot only
@@ -81,7 +82,7 @@ class Execution:
 
     def _execute(self, slot: int, value: bytes, commands: list[Command]) -> list[bytes | None]:
         """Take the commands, which are what is chosen in the slot, into the state; the replies."""
-        apply = self.state.apply
+        apply, self.state.slot = self.state.apply, slot
         if self._trace is None:
             return [apply(command) for command in commands]
         replies, took_effect = [], []
@@ -106,12 +107,12 @@ class Execution:
 
     def read_at(self, slot: int, seqs: list[int]) -> None:
         """Answer these reads when the state has come to `slot`."""
-        self._reads.add(slot, seqs)
+        self._reads.add(slot, seqs, self._configurations.horizon)
         self._answer_reads()
 
     def read_pending(self, pending: dict[int, bytes], seqs: list[int]) -> None:
         """Bug read-no-repair: answer from the state as it would be if these were chosen."""
-        state = StateMachine(self._bugs)
+        state = StateMachine(self._bugs)  # knows of no members
         state.restore(self.state.snapshot())
         slot = self.applied
         while slot + 1 in pending:
@@ -126,8 +127,13 @@ class Execution:
         return self._requests.reads_waiting()
 
     def _answer_reads(self) -> None:
-        for seq in self._reads.ready(self.applied):
-            self._answer_read(seq, self.state, self.applied)
+        for seq, horizon in self._reads.ready(self.applied):
+            waiting = self._requests.gateway.waiting.get(seq)
+            changed = horizon != self._configurations.horizon
+            if changed and waiting is not None and waiting.how is Reads.QUORUM:
+                self._requests.dispatch(seq)  # other acceptors are to be asked
+            else:
+                self._answer_read(seq, self.state, self.applied)
 
     def _answer_read(self, seq: int, state: StateMachine, applied: int) -> None:
         waiting = self._requests.gateway.waiting.get(seq)

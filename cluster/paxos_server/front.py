@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from itertools import count
 from typing import Protocol, cast
@@ -38,6 +39,9 @@ class Backend(Protocol):
 
     def reads(self, name: bytes) -> Reads | bytes:
         """The way of reading of that name, or an error reply if the node has it not."""
+
+    def fixed_members(self) -> bytes | None:
+        """Why members can be neither added nor removed (an error reply), or None."""
 
     def snapshot(self, cell: Cell) -> None:
         """Take a snapshot; the reply goes to `cell.answer` when it is durable."""
@@ -280,10 +284,23 @@ class Connection(asyncio.Protocol):
             if isinstance(way, Reads):
                 self._reads, way = way, OK
             self._say(way)
+        elif what == b"MEMBERS" and len(args) > 2:
+            self._change_members([b"MEMBERS", args[2].upper(), *args[3:]])
         elif what == b"SNAPSHOT":
             self._backend.snapshot(self._cell(b"PAXOS"))
         else:
             self._say(self._backend.paxos(args, self._resp3))
+
+    def _change_members(self, command: list[bytes]) -> None:
+        problem = self._backend.fixed_members()
+        if (command[1], len(command)) not in ((b"ADD", 4), (b"REMOVE", 3)):
+            problem = error("ERR PAXOS MEMBERS [ADD node host:port | REMOVE node]")
+        elif command[1] == b"ADD" and not re.fullmatch(rb".+:\d{1,5}", command[3]):
+            problem = error("ERR the address of the new node must be host:port")
+        if problem is not None:
+            self._say(problem)
+        else:
+            self._submit(command)
 
     def _read(self, args: list[bytes]) -> None:
         """PAXOS READ way command...: this one command is answered in that way."""

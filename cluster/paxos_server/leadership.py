@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from .ballot import Ballot
 from .bugs import Bugs
@@ -15,12 +16,13 @@ BEATS_LIMIT = 1024
 
 class Leadership:
     """Everything about leading that is a matter of time. Liveness only, but for the lease.
-    `leader`: the ballot of the leader that this node follows, or its own; None for none."""
+    `membership`: that of the next slot. `leader`: the ballot of the leader that this node follows,
+    or its own; None for none."""
 
     def __init__(
         self,
         config: Config,
-        membership: Membership,
+        membership: Callable[[], Membership],
         clock: Clock,
         rng: random.Random,
         bugs: Bugs,
@@ -84,7 +86,7 @@ class Leadership:
         if ballot != self._candidacy:
             return False
         self._supporters.add(node)
-        return self._membership.phase1(self._supporters)
+        return self._membership().phase1(self._supporters)
 
     # --- leading ---
 
@@ -129,7 +131,7 @@ class Leadership:
     def quorum_beat(self) -> int:
         """The last heartbeat that a phase-2 quorum has acknowledged; 0 for none."""
         for beat in sorted(set(self._acks.values()), reverse=True):
-            if self._membership.phase2([n for n, b in self._acks.items() if b >= beat]):
+            if self._membership().phase2([n for n, b in self._acks.items() if b >= beat]):
                 return beat
         return 0
 

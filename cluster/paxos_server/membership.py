@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from .bugs import Bugs
 
@@ -43,3 +43,147 @@ class Membership:
     def phase2(self, acceptors: Collection[str]) -> bool:
         """Do these acceptances make a phase-2 quorum?"""
         return len(self._set.intersection(acceptors)) >= self.q2
+
+
+class Configurations:
+    """Which membership is in force in which slot, and who learns without a vote.
+
+    Part of the replicated state: changed by commands alone, one change at a time. A change that is
+    chosen in slot s is in force from s + `window` on (Lamport, The Part-Time Parliament, 1998,
+    section 3.3.6; "alpha" in Paxos Made Simple): nobody proposes that far ahead of what it knows
+    to be chosen, so whoever proposes in a slot knows its membership. All nodes must be started
+    with the same window.
+    """
+
+    def __init__(
+        self,
+        voters: Iterable[str],
+        bugs: Bugs,
+        window: int = 8,
+        q1: int | None = None,
+        q2: int | None = None,
+    ) -> None:
+        self.first = Membership(voters, bugs, q1, q2)
+        self.learners: dict[str, str] = {}
+        self.addresses: dict[str, str] = {}
+        self.changed: Callable[[], None] = lambda: None
+        self._history: list[tuple[int, Membership]] = [(1, self.first)]
+        self._fixed = q1 is not None or q2 is not None
+        self._window = window
+        self._bugs = bugs
+
+    @property
+    def horizon(self) -> int:
+        """The first slot of the latest membership."""
+        return self._history[-1][0]
+
+    @property
+    def latest(self) -> Membership:
+        return self._history[-1][1]
+
+    def at(self, slot: int) -> Membership:
+        """The membership in force in a slot."""
+        for first, membership in reversed(self._history):
+            if first <= slot:
+                return membership
+        return self._history[0][1]
+
+    def since(self, slot: int) -> list[Membership]:
+        """All that are in force in that slot or, as far as is known, in a later one."""
+        return [self.at(slot)] + [m for first, m in self._history if first > slot]
+
+    def voters(self, slot: int) -> tuple[str, ...]:
+        """Who votes in that slot or a later one."""
+        return tuple(sorted({node for m in self.since(slot) for node in m.voters}))
+
+    def everybody(self, slot: int) -> tuple[str, ...]:
+        """Voters in that slot or a later one, and learners."""
+        return tuple(sorted({*self.voters(slot), *self.learners}))
+
+    def promised(self, slot: int, promisers: Collection[str]) -> bool:
+        """Do these make a phase-1 quorum of every membership from the slot on?"""
+        return all(membership.phase1(promisers) for membership in self.since(slot))
+
+    # --- commands of the state machine ---
+
+    def change(self, slot: int, words: list[str]) -> str | None:
+        """Execute ADD node address, PROMOTE node or REMOVE node, chosen in `slot`. Why it changes
+        nothing, or None."""
+        verb, node = words[0], words[1]
+        voters = set(self.latest.voters)
+        eager = self._bugs.active("eager-reconfig")
+        if self._fixed:
+            return "the sizes of quorums are fixed by --q1 or --q2"
+        if self.horizon > slot and not eager:
+            return f"another change is in flight: it is in force from slot {self.horizon} on"
+        if verb == "PROMOTE":
+            if node not in self.learners:
+                return f"{node} is no learner"
+            del self.learners[node]
+            self._enact(slot, voters | {node})
+        elif verb == "ADD":
+            if node in voters or node in self.learners:
+                return f"{node} is a member already"
+            if self.learners and not eager:
+                return f"another change is in flight: {', '.join(self.learners)} is to vote"
+            self.learners[node] = self.addresses[node] = words[2]
+            if eager:
+                del self.learners[node]
+                self._enact(slot, voters | {node})
+        elif node in self.learners:
+            del self.learners[node]
+        elif node not in voters:
+            return f"{node} is no member"
+        elif self.learners and not eager:
+            return f"another change is in flight: {', '.join(self.learners)} is to vote"
+        elif len(voters) == 1:
+            return f"{node} is the last member"
+        else:
+            self._enact(slot, voters - {node})
+        self.changed()
+        return None
+
+    def _enact(self, slot: int, voters: set[str]) -> None:
+        eager = self._bugs.active("eager-reconfig")
+        first = slot + (1 if eager else self._window)
+        kept = [(f, m) for f, m in self._history if f > slot]
+        before = [(f, m) for f, m in self._history if f <= slot] or self._history[:1]
+        kept.insert(0, before[-1])
+        self._history = [*kept, (first, Membership(voters, self._bugs))]
+
+    # --- snapshots and looking ---
+
+    def freeze(self) -> Frozen:
+        """All of it, equal iff the configurations are."""
+        return (
+            [(first, list(membership.voters)) for first, membership in self._history],
+            sorted(self.learners.items()),
+            sorted(self.addresses.items()),
+        )
+
+    def thaw(self, frozen: Frozen) -> None:
+        """The inverse of `freeze`."""
+        history, learners, addresses = frozen
+        if len(history) > 1 or history[0][1] != list(self.first.voters):
+            self._history = [(first, Membership(v, self._bugs)) for first, v in history]
+        self.learners, self.addresses = dict(learners), dict(addresses)
+        self.changed()
+
+    def rows(self) -> list[tuple[int, tuple[str, ...], int, int]]:
+        """(first slot, voters, q1, q2) of the memberships that matter."""
+        return [(first, m.voters, m.q1, m.q2) for first, m in self._history]
+
+    def roles(self, slot: int) -> list[tuple[str, str, str]]:
+        """(node, address or "", role) for everybody, as of a slot."""
+        now, later = set(self.at(slot).voters), set(self.latest.voters)
+        told = []
+        for node in self.everybody(slot):
+            role = "learner"
+            if node in now or node in later:
+                role = "voter" if node in now and node in later else "leaving"
+                role = "joining" if node not in now else role
+            told.append((node, self.addresses.get(node, ""), role))
+        return told
+
+
+Frozen = tuple[list[tuple[int, list[str]]], list[tuple[str, str]], list[tuple[str, str]]]

@@ -110,6 +110,12 @@ class Support(Message, frozen=True, array_like=True, tag="sp", gc=False):
     ballot: Ballot
 
 
+class Outdated(Message, frozen=True, array_like=True, tag="od", gc=False):
+    """You have no vote. What tells why is among the slots up to `chosen_upto`."""
+
+    chosen_upto: int
+
+
 class CatchUp(Message, frozen=True, array_like=True, tag="cu", gc=False):
     """Send me the chosen values from `from_slot` on."""
 
@@ -201,6 +207,7 @@ AnyMessage = (
     | Heartbeat
     | HeartbeatAck
     | Canvass
+    | Outdated
     | Support
     | CatchUp
     | Chosen

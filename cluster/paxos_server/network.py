@@ -16,7 +16,7 @@ import contextlib
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, cast
 
 import msgspec
@@ -154,7 +154,7 @@ class _Incoming(asyncio.Protocol):
 
     def __init__(
         self,
-        peers: frozenset[str],
+        peers: Container[str],
         deliver: Deliver,
         connections: dict[_Incoming, None],
         decode: Decode,
@@ -226,6 +226,7 @@ class PeerNetwork:
         decode: Decode = decode_messages,
     ) -> None:
         self._decode = decode
+        self._node = node
         self._links = {peer: _Link(node, *address) for peer, address in peers.items()}
         self._deliver = deliver
         self._connections: dict[_Incoming, None] = {}
@@ -234,12 +235,18 @@ class PeerNetwork:
 
     async def start(self, host: str, port: int) -> None:
         """Listen and dial. Raises OSError when the port is taken."""
-        peers = frozenset(self._links)
+        peers = self._links.keys()  # that may become more
         self._server = await asyncio.get_running_loop().create_server(
             lambda: _Incoming(peers, self._deliver, self._connections, self._decode), host, port,
             reuse_address=True,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
+
+    def add(self, peer: str, address: tuple[str, int]) -> None:
+        """Reach another node from now on. What was known of it before stays."""
+        if peer not in self._links and peer != self._node:
+            self._links[peer] = link = _Link(self._node, *address)
+            self._tasks.append(asyncio.create_task(link.run()))
 
     def send(self, destination: str, message: Message) -> None:
         link = self._links.get(destination)

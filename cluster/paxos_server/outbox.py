@@ -49,8 +49,9 @@ class Outbox:
             self.send(destination, message)
 
     def reply(self, request: int, reply: bytes) -> None:
-        """Answer the client's request of that number."""
-        self._out.replies.append((request, reply))
+        """Answer the client's request of that number; 0 is the node itself."""
+        if request:
+            self._out.replies.append((request, reply))
 
     def take(self) -> Output:
         """Everything since the last call."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from .ballot import ZERO, Ballot
 from .bugs import Bugs
-from .membership import Membership
+from .membership import Configurations
 from .messages import NOOP, Accept, Command, Promise, encode_batch
 
 
@@ -38,10 +38,13 @@ CommandId = tuple[str, int, int]
 class Proposer:
     """One proposer. It owns every ballot (round, its node, its incarnation)."""
 
-    def __init__(self, node: str, incarnation: int, membership: Membership, bugs: Bugs) -> None:
+    def __init__(
+        self, node: str, incarnation: int, configurations: Configurations, bugs: Bugs
+    ) -> None:
         self.node = node
         self.incarnation = incarnation
-        self.membership = membership
+        self.configurations = configurations
+        self.adopted: dict[int, bytes] = {}  # to be proposed anew, from `next_slot` on
         self.phase = Phase.IDLE
         self.ballot: Ballot = ZERO
         self.highest_seen: Ballot = ZERO
@@ -49,7 +52,7 @@ class Proposer:
         self.promises: dict[str, Promise] = {}
         self.open: dict[int, Proposal] = {}
         self.next_slot = 1
-        self.own_first_slot = 0  # the no-op that opened this ballot
+        self.own_first_slot = 0  # the no-op that opened this ballot; 0 before
         self.fill_upto = 0  # slots up to here are opened even if there is no command for them
         self.queue: deque[Command] = deque()
         self.in_flight: set[CommandId] = set()
@@ -82,7 +85,7 @@ class Proposer:
         if promise.ballot != self.ballot and not self._bugs.active("stale-promise"):
             return False
         self.promises[source] = promise
-        return self.membership.phase1(self.promises)
+        return self.configurations.promised(self.from_slot, self.promises)
 
     def adopt(self, chosen_upto: int) -> dict[int, bytes]:
         """What the ballot must propose in the open slots above `chosen_upto`: in each the value
@@ -105,17 +108,34 @@ class Proposer:
             for slot in range(chosen_upto + 1, last + 1)
         }
 
-    def lead(self, chosen_upto: int, values: dict[int, bytes], now_s: float) -> None:
-        """Begin phase 2: propose the adopted values again, then a no-op of this ballot's own."""
+    def lead(self, chosen_upto: int) -> None:
+        """Begin phase 2: what is adopted comes first, then a no-op of this ballot's own."""
         self.phase = Phase.LEADING
-        self.next_slot = chosen_upto + len(values) + 1
-        for slot, value in values.items():
-            self.open[slot] = Proposal(value, None, now_s)
-            if self._bugs.active("learn-by-value"):
-                self.open[slot].acceptors = self._holders(slot, value)
-        self.own_first_slot = self.next_slot
-        self.open[self.next_slot] = Proposal(NOOP, [], now_s)
-        self.next_slot += 1
+        self.next_slot = chosen_upto + 1
+        self.own_first_slot = 0
+        self.adopted = self.adopt(chosen_upto)
+
+    def promised_late(self, source: str, promise: Promise) -> None:
+        """Another promise for the ballot that leads: it counts, and binds, in the slots that are
+        not open yet."""
+        self.promises[source] = promise
+        self.next_slot = max(self.next_slot, promise.chosen_upto + 1)
+        self.adopted = self.adopt(self.next_slot - 1)
+
+    def may_open(self, chosen_upto: int, window: int) -> bool:
+        """May the next slot be proposed in? Not further than `window` ahead of what is known to be
+        chosen, as who votes there would not be known, and only with promises of a quorum of those
+        who vote there."""
+        if self.next_slot > chosen_upto + window:
+            return False
+        return not self.unpromised()
+
+    def unpromised(self) -> list[str]:
+        """Voters in the next slot that have not promised, when a quorum of them is lacking."""
+        membership = self.configurations.at(self.next_slot)
+        if membership.phase1(self.promises) or self._bugs.active("eager-reconfig"):
+            return []
+        return [node for node in membership.voters if node not in self.promises]
 
     def _holders(self, slot: int, value: bytes) -> set[str]:
         """Bug learn-by-value: who said to have accepted the value, under whatever ballot."""
@@ -127,7 +147,10 @@ class Proposer:
 
     def wants_slot(self) -> bool:
         """Is there anything to open another slot for?"""
-        return bool(self.queue) or self.next_slot <= self.fill_upto
+        if self.adopted or not self.own_first_slot or self.queue:
+            return True
+        # A change of membership takes force when the slots before it are chosen.
+        return self.next_slot <= max(self.fill_upto, self.configurations.horizon - 1)
 
     def enqueue(self, command: Command) -> None:
         """Propose the command, unless it is under way already."""
@@ -136,8 +159,25 @@ class Proposer:
             self.in_flight.add(identity)
             self.queue.append(command)
 
-    def next_batch(self, commands_limit: int, bytes_limit: int, now_s: float) -> int:
-        """Open the next slot with as many queued commands as a slot may hold; give its number."""
+    def open_next(self, commands_limit: int, bytes_limit: int, now_s: float) -> int:
+        """Open the next slot: for what must be proposed there, for the no-op that opens the ballot,
+        or for as many queued commands as a slot may hold. Give its number."""
+        slot = self.next_slot
+        self.next_slot += 1
+        value = self.adopted.pop(slot, None)
+        if value is not None:
+            self.open[slot] = Proposal(value, None, now_s)
+            if self._bugs.active("learn-by-value"):
+                self.open[slot].acceptors = self._holders(slot, value)
+        elif not self.own_first_slot:
+            self.own_first_slot = slot
+            self.open[slot] = Proposal(NOOP, [], now_s)
+        else:
+            commands = self._next_batch(commands_limit, bytes_limit)
+            self.open[slot] = Proposal(encode_batch(commands), commands, now_s)
+        return slot
+
+    def _next_batch(self, commands_limit: int, bytes_limit: int) -> list[Command]:
         commands: list[Command] = []
         size = 0
         queue = self.queue
@@ -145,10 +185,7 @@ class Proposer:
             command = queue.popleft()
             size += sum(map(len, command.args))
             commands.append(command)
-        slot = self.next_slot
-        self.open[slot] = Proposal(encode_batch(commands), commands, now_s)
-        self.next_slot = slot + 1
-        return slot
+        return commands
 
     def accept_message(self, slot: int, chosen_upto: int) -> Accept:
         return Accept(self.ballot, slot, self.open[slot].value, chosen_upto)
@@ -164,11 +201,11 @@ class Proposer:
             return None
         if self._bugs.active("count-not-set"):
             proposal.votes += 1  # who sent it is not kept: one acceptor may count twice
-            if proposal.votes < self.membership.q2:
+            if proposal.votes < self.configurations.at(slot).q2:
                 return None
         else:
             proposal.acceptors.add(source)
-            if not self.membership.phase2(proposal.acceptors):
+            if not self.configurations.at(slot).phase2(proposal.acceptors):
                 return None
         del self.open[slot]
         return proposal
@@ -177,6 +214,7 @@ class Proposer:
         """Give up the ballot. What was proposed under it may still be chosen."""
         self.phase = Phase.IDLE
         self.promises = {}
+        self.adopted = {}
         self.fill_upto = 0
         self.open = {}
         self.queue.clear()

@@ -42,9 +42,8 @@ class QuorumReads:
         catching_up: CatchingUp,
     ) -> None:
         self._bugs = roles.bugs
-        self._nodes = roles.config.nodes
         self._incarnation = roles.incarnation
-        self._membership = roles.membership
+        self._configurations = roles.configurations
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._leadership = roles.leadership
@@ -66,7 +65,7 @@ class QuorumReads:
         self._polls[self._number] = _Poll(seqs)
         if len(self._polls) > POLLS_LIMIT:
             del self._polls[next(iter(self._polls))]
-        for node in self._nodes:
+        for node in self._configurations.voters(self._execution.applied + 1):
             self._outbox.send(node, Poll(self._incarnation, self._number))
 
     def on_standing(self, source: str, message: Standing) -> None:
@@ -74,7 +73,7 @@ class QuorumReads:
         if message.incarnation != self._incarnation or poll is None:
             return
         poll.answers[source] = message
-        if not self._membership.phase1(poll.answers):
+        if not self._configurations.promised(self._execution.applied + 1, poll.answers):
             return
         del self._polls[message.number]
         best = max(poll.answers, key=lambda node: (poll.answers[node].chosen_upto, node))

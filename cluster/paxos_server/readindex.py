@@ -49,16 +49,17 @@ class LocalReads:
     """The reading side: reads whose slot is known, until it has been applied."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int]] = []
+        self._waiting: list[tuple[int, int, int]] = []
 
-    def add(self, slot: int, seqs: list[int]) -> None:
-        self._waiting += [(slot, seq) for seq in seqs]
+    def add(self, slot: int, seqs: list[int], horizon: int) -> None:
+        """`horizon`: from where the latest membership is in force that was asked."""
+        self._waiting += [(slot, seq, horizon) for seq in seqs]
 
-    def ready(self, applied: int) -> list[int]:
-        """Numbers of the reads that may be answered now."""
+    def ready(self, applied: int) -> list[tuple[int, int]]:
+        """Number and horizon of the reads that may be answered now."""
         if not self._waiting:
             return []
-        ready = [seq for slot, seq in self._waiting if slot <= applied]
+        ready = [(seq, horizon) for slot, seq, horizon in self._waiting if slot <= applied]
         if ready:
-            self._waiting = [(slot, seq) for slot, seq in self._waiting if slot > applied]
+            self._waiting = [read for read in self._waiting if read[0] > applied]
         return ready

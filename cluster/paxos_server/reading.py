@@ -48,7 +48,8 @@ class Reading:
     def _caught_up(self) -> bool:
         """Whoever leads may answer only when the no-op that opened its ballot is chosen: until
         then it need not know of all that former leaders answered."""
-        return self._execution.applied >= self._proposer.own_first_slot
+        own = self._proposer.own_first_slot
+        return 0 < own <= self._execution.applied
 
     def on_ask_read_index(self, source: str, message: AskReadIndex) -> None:
         if self._proposer.phase is not Phase.LEADING:

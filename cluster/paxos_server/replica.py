@@ -37,6 +37,7 @@ from .messages import (
     HeartbeatAck,
     Message,
     Nack,
+    Outdated,
     Poll,
     Prepare,
     Promise,
@@ -108,12 +109,13 @@ class Replica:
     def _handlers_by_type(self) -> dict[type, Callable[[str, Any], None]]:
         return {
             Prepare: self.elections.on_prepare,
-            Promise: self.elections.on_promise,
+            Promise: self._on_promise,
             Accept: self.replication.on_accept,
             Accepted: self.replication.on_accepted,
             Nack: self.replication.on_nack,
             Heartbeat: self.replication.on_heartbeat,
             HeartbeatAck: self.replication.on_heartbeat_ack,
+            Outdated: self.catching_up.on_outdated,
             Canvass: self.elections.on_canvass,
             Support: self.elections.on_support,
             CatchUp: self.catching_up.on_catch_up,
@@ -128,6 +130,12 @@ class Replica:
             Standing: self.quorum_reads.on_standing,
             Fill: self.replication.on_fill,
         }
+
+    def _on_promise(self, source: str, message: Promise) -> None:
+        if self.proposer.phase is Phase.LEADING:
+            self.replication.on_late_promise(source, message)
+        else:
+            self.elections.on_promise(source, message)
 
     @property
     def applied(self) -> int:
@@ -257,6 +265,7 @@ class Replica:
             ("reads", str(self.config.reads)),
             ("waiting", len(self.gateway.waiting)),
             ("keys", len(self.state.data)),
+            ("members", ",".join(f"{node} {role}" for node, _, role in self.members())),
         ]
 
     def dump(self) -> bytes:
@@ -268,6 +277,13 @@ class Replica:
         for slot, (ballot, value) in sorted(self.acceptor.accepted.items()):
             rows.append(array([integer(slot), bulk(str(ballot).encode()), bulk(value)]))
         return array(rows)
+
+    def members(self) -> list[tuple[str, str, str]]:
+        """(node, address or "", voter | learner | joining | leaving) of the whole cluster."""
+        return self._roles.configurations.roles(self.learner.chosen_upto + 1)
+
+    def addresses(self) -> dict[str, str]:
+        return self._roles.configurations.addresses
 
     def agreements(self) -> dict[str, bytes]:
         """Nodes that have applied the same slots must be in the same state."""
@@ -294,13 +310,16 @@ class Replica:
             self._deliver_to_self()
             if proposer.phase is not Phase.LEADING or not proposer.wants_slot():
                 break
-            if len(proposer.open) >= config.window:
+            if not proposer.may_open(self.learner.chosen_upto, config.window):
+                self.replication.widen()
                 break
             self.replication.propose(
-                proposer.next_batch(
+                proposer.open_next(
                     config.batch_commands, config.batch_bytes, self._roles.moment.now_s
                 )
             )
+        if proposer.phase is Phase.LEADING and not self._roles.votes():
+            self.replication.retire()
         self.requests.ask_read_index()
         self.quorum_reads.poll()
         self._deliver_to_self()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .catchup import CatchingUp
+from .config import Reads
 from .elections import Elections
 from .execution import Execution
 from .messages import (
@@ -13,6 +14,8 @@ from .messages import (
     Heartbeat,
     HeartbeatAck,
     Nack,
+    Prepare,
+    Promise,
 )
 from .proposer import Phase
 from .reading import Reading
@@ -35,7 +38,7 @@ class Replication:
         self._config = roles.config
         self._bugs = roles.bugs
         self._node = roles.node
-        self._peers = roles.peers
+        self._roles = roles
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._proposer = roles.proposer
@@ -48,6 +51,9 @@ class Replication:
         self._reading = reading
         self._catching_up = catching_up
         self._elections = elections
+        self._widened_s = float("-inf")
+        self._learnt: dict[str, int] = {}  # how far learners have come
+        self._promoting: int | None = 0
         self._volatile: list[AcceptRecord] = []
         self._volatile_due_s = 0.0
         self._syncing_until_s = 0.0  # for bug sync-ack-early only
@@ -65,15 +71,53 @@ class Replication:
             for slot, value in promise.chosen:
                 self._execution.learn(slot, value)
         chosen_upto = max(self._learner.chosen_upto, promises[best].chosen_upto)
-        self._proposer.lead(chosen_upto, self._proposer.adopt(chosen_upto), self._moment.now_s)
+        self._proposer.lead(chosen_upto)
         self._leadership.won(self._moment.now_s)
         self._execution.apply()
         if chosen_upto > self._learner.chosen_upto:
             self._catching_up.ask(best)
-        for slot in list(self._proposer.open):
-            self.propose(slot)
+        self._widened_s = float("-inf")
         self.heartbeat()
         self._elections.follow(self._proposer.ballot)
+
+    def on_late_promise(self, source: str, message: Promise) -> None:
+        """A promise for the ballot that leads already, of a node that votes in slots to come."""
+        if message.ballot != self._proposer.ballot or source in self._proposer.promises:
+            return
+        for slot, value in message.chosen:
+            self._execution.learn(slot, value)
+        self._proposer.promised_late(source, message)
+        if self._trace is not None:
+            self._trace.add("lead", self._proposer.ballot, sorted(self._proposer.promises))
+        self._execution.apply()
+        self._catching_up.behind(source, message.chosen_upto)
+
+    def widen(self) -> None:
+        """Ask those who vote in the next slot for the promises that are lacking."""
+        lacking = self._proposer.unpromised()
+        if lacking and self._moment.now_s - self._widened_s >= self._config.resend_s:
+            self._widened_s = self._moment.now_s
+            message = Prepare(self._proposer.ballot, self._learner.chosen_upto + 1)
+            for node in lacking:
+                self._outbox.send(node, message)
+
+    def retire(self) -> None:
+        """A leader that the membership in force does not hold any more tells the others, and
+        leads no longer."""
+        self.heartbeat()
+        self._elections.step_down()
+
+    def promote(self) -> None:
+        """Let a learner vote that has caught up; one attempt at a time."""
+        learners = self._roles.configurations.learners
+        if not learners or self._promoting in self._requests.gateway.waiting:
+            return
+        near = self._learner.chosen_upto - self._config.window
+        for node in sorted(learners):
+            if self._learnt.get(node, -1) >= near:
+                words = [b"MEMBERS", b"PROMOTE", node.encode()]
+                self._promoting = self._requests.admit(0, words, Reads.LOG, 0)
+                return
 
     def propose(self, slot: int) -> None:
         """Ask the acceptors to accept what is proposed in the slot."""
@@ -88,14 +132,14 @@ class Replication:
             if self._bugs.active("ack-local"):
                 for command in proposal.commands:
                     self._requests.executed_blindly(command)
-        for node in self._accept_targets():
+        for node in self._accept_targets(slot):
             self._outbox.send(node, message)
 
-    def _accept_targets(self) -> tuple[str, ...]:
-        """Any majority will do, so that all are asked: promisers or not."""
+    def _accept_targets(self, slot: int) -> tuple[str, ...]:
+        """Any majority will do, so that all are asked who vote there: promisers or not."""
         if self._bugs.active("accept-promisers-only"):
             return tuple(self._proposer.promises)
-        return self._config.nodes
+        return self._roles.configurations.at(slot).voters
 
     def resend(self) -> None:
         """Accepts may be lost: send those again that have waited long for a quorum."""
@@ -104,7 +148,7 @@ class Replication:
             if proposal.sent_s <= overdue_s:
                 proposal.sent_s = self._moment.now_s
                 message = self._proposer.accept_message(slot, self._learner.chosen_upto)
-                for node in self._accept_targets():
+                for node in self._accept_targets(slot):
                     if node not in proposal.acceptors:
                         self._outbox.send(node, message)
 
@@ -132,13 +176,16 @@ class Replication:
     def heartbeat(self) -> None:
         beat = self._leadership.beat(self._moment.now_s)
         message = Heartbeat(self._proposer.ballot, self._learner.chosen_upto, beat)
-        for peer in self._peers:
+        for peer in self._roles.everybody_else():
             self._outbox.send(peer, message)
 
     def on_heartbeat_ack(self, source: str, message: HeartbeatAck) -> None:
         if self._proposer.phase is Phase.LEADING and message.ballot == self._proposer.ballot:
             self._leadership.acknowledged(source, message.beat)
             self._reading.confirm()
+            if source in self._roles.configurations.learners:
+                self._learnt[source] = message.chosen_upto
+                self.promote()
 
     # --- the acceptors ---
 

@@ -42,8 +42,8 @@ class Requests:
 
     # --- where the client is ---
 
-    def admit(self, number: int, args: list[bytes], how: Reads, connection: int) -> None:
-        """Take in a client's command, or say at once that too many wait.
+    def admit(self, number: int, args: list[bytes], how: Reads, connection: int) -> int | None:
+        """Take in a client's command and number it, or say at once that too many wait.
 
         What goes through the log keeps the order of its connection by `Command.after`. A read
         past the log would be overtaken by a command behind it, or overtake one before it: where
@@ -63,6 +63,7 @@ class Requests:
             if how is not Reads.LOG and self._trace is not None:
                 self._trace.add("admit", new)
             self.dispatch(new)
+        return new
 
     def dispatch(self, seq: int) -> None:
         """Send a waiting command on, if a leader is known; quorum reads need none."""
@@ -113,7 +114,8 @@ class Requests:
         waiting = self.gateway.reply(seq)
         if waiting is not None:
             if self._trace is not None and waiting.how is Reads.LOG:
-                self._trace.reply(seq, reply)
+                refused = reply.startswith(b"-FAIL")  # by the state: the command was chosen
+                self._trace.reply(seq, OK if refused else reply)
             self._outbox.reply(waiting.request, reply)
 
     def on_replies(self, source: str, message: Replies) -> None:

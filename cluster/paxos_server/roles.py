@@ -10,7 +10,7 @@ from .bugs import Bugs
 from .config import Config
 from .leadership import Leadership
 from .learner import Learner
-from .membership import Membership
+from .membership import Configurations
 from .outbox import Outbox
 from .ports import Clock, Moment
 from .proposer import Proposer
@@ -33,20 +33,25 @@ class Roles:
     ) -> None:
         self.config = config
         self.node = config.node
-        self.peers = tuple(n for n in config.nodes if n != config.node)
         self.incarnation = memory.incarnation
         self.bugs = bugs
-        self.membership = membership = Membership(config.nodes, bugs, config.q1, config.q2)
+        self.configurations = configurations = Configurations(
+            config.nodes, bugs, config.window, config.q1, config.q2
+        )
+        membership = configurations.first
         self.acceptor = Acceptor(bugs)
         self.acceptor.promised = memory.promised
         self.acceptor.accepted = memory.accepted
         self.learner = Learner(bugs)
-        self.proposer = Proposer(self.node, self.incarnation, membership, bugs)
+        self.proposer = Proposer(self.node, self.incarnation, configurations, bugs)
         self.proposer.saw(memory.promised)
         if bugs.active("ballot-reuse") and memory.promised.round:
             # The round of the last life's ballot comes again.
             self.proposer.highest_seen = Ballot(memory.promised.round - 1, "", 0)
-        self.leadership = Leadership(config, membership, clock, rng, bugs)
+        learner = self.learner
+        self.leadership = Leadership(
+            config, lambda: configurations.at(learner.chosen_upto + 1), clock, rng, bugs
+        )
         self.moment = Moment(clock)
         self.outbox = Outbox(self.node)
         self.trace = trace
@@ -57,3 +62,18 @@ class Roles:
                 str(config.reads),
                 [[s, b, value_id(v)] for s, (b, v) in sorted(memory.accepted.items())],
             )  # fmt: skip
+            configurations.changed = self._trace_configurations
+
+    def _trace_configurations(self) -> None:
+        if self.trace is not None:
+            for row in self.configurations.rows():
+                self.trace.add("config", *row)
+
+    def votes(self) -> bool:
+        """Is this node a voter in the next slot, as far as it knows?"""
+        return self.configurations.at(self.learner.chosen_upto + 1).is_voter(self.node)
+
+    def everybody_else(self) -> tuple[str, ...]:
+        """Voters and learners but for this node."""
+        everybody = self.configurations.everybody(self.learner.chosen_upto + 1)
+        return tuple(node for node in everybody if node != self.node)

@@ -116,6 +116,9 @@ class Server:
     def _tick(self) -> None:
         self._loop.call_later(TICK_S, self._tick)
         self.replica.tick()
+        for node, address in self.replica.addresses().items():
+            host, _, port = address.rpartition(":")
+            self._network.add(node, (host, int(port)))
         self._schedule()
 
     def _receive(self, source: str, messages: list[Message]) -> None:
@@ -219,9 +222,15 @@ class Server:
             return error(f"ERR no way of reading '{told}' here; there are {', '.join(known)}")
         return way
 
+    def fixed_members(self) -> bytes | None:
+        if self.replica.config.engine is EngineName.PERKEY:
+            return error("ERR the engine perkey has the same members for ever")
+        return None
+
     def paxos(self, args: list[bytes], resp3: bool) -> bytes:
         """PAXOS READS: how this node reads if not told otherwise. STATUS: a map.
-        LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
+        MEMBERS: [node, address, role]
+        of each. LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
         ns. DUMP: what the engine holds (`dump`)."""
         what = args[1].upper() if len(args) > 1 else b""
         replica = self.replica
@@ -238,12 +247,16 @@ class Server:
             return array([bulk(leader.encode()) if leader else NIL, integer(int(replica.leading))])
         if what == b"CLOCK":
             return integer(time.time_ns())
+        if what == b"MEMBERS":
+            rows = [[bulk(word.encode()) for word in row] for row in replica.members()]
+            return array([array(row) for row in rows])
         if what == b"READS":
             return bulk(replica.config.reads.encode())
         if what == b"DUMP":
             return replica.dump()
         return error(
-            "ERR PAXOS STATUS | LEADER | CLOCK | DUMP | SNAPSHOT | READS [way] | READ way command"
+            "ERR PAXOS STATUS | LEADER | MEMBERS | CLOCK | DUMP | SNAPSHOT | READS [way]"
+            " | READ way command"
         )
 
 

@@ -13,10 +13,11 @@ from itertools import islice
 import msgspec
 
 from .bugs import Bugs
+from .membership import Configurations, Frozen
 from .messages import Command
 from .resp import INT64, NIL, OK, REPLY_LIMIT, TOO_LARGE, array, bulk, error, integer, parse_int
+from .values import Value, freeze, thaw
 
-Value = bytes | deque[bytes] | set[bytes]
 WRONG_TYPE = error("WRONGTYPE Operation against a key holding the wrong kind of value")
 SYNTAX = error("ERR syntax error")
 NOT_AN_INTEGER = error("ERR value is not an integer or out of range")
@@ -41,7 +42,9 @@ class Session:
 class StateMachine:
     """`apply` executes a command once, however often it comes; `query` only reads."""
 
-    def __init__(self, bugs: Bugs) -> None:
+    def __init__(self, bugs: Bugs, configurations: Configurations | None = None) -> None:
+        self.configurations = configurations or Configurations(("",), bugs)
+        self.slot = 0  # of the command that is executed
         self.data: dict[bytes, Value] = {}
         self.sessions: dict[str, Session] = {}
         self.executed = False  # whether the last `apply` had an effect
@@ -100,11 +103,13 @@ class StateMachine:
                 (origin, s.incarnation, s.ack, sorted(s.replies.items()))
                 for origin, s in sorted(self.sessions.items())
             ]
-        return _encode_state(([(key, *freeze(value)) for key, value in data], sessions))
+        entries = [(key, *freeze(value)) for key, value in data]
+        return _encode_state((entries, sessions, self.configurations.freeze()))
 
     def restore(self, snapshot: bytes) -> None:
         """The inverse of `snapshot`. Raises msgspec.DecodeError for other bytes."""
-        data, sessions = _decode_state(snapshot)
+        data, sessions, configurations = _decode_state(snapshot)
+        self.configurations.thaw(configurations)
         self.data = {key: thaw(kind, items) for key, kind, items in data}
         self.sessions = {
             origin: Session(incarnation, ack, dict(replies))
@@ -141,25 +146,10 @@ class StateMachine:
 
 
 _Entry = tuple[bytes, str, list[bytes]]
-_State = tuple[list[_Entry], list[tuple[str, int, int, list[tuple[int, bytes]]]]]
+_Sessions = list[tuple[str, int, int, list[tuple[int, bytes]]]]
+_State = tuple[list[_Entry], _Sessions, Frozen]
 _encode_state = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(_State).decode
-
-
-def freeze(value: Value) -> tuple[str, list[bytes]]:
-    """Kind and items of a value, equal iff the values are."""
-    if isinstance(value, bytes):
-        return "s", [value]
-    if isinstance(value, deque):
-        return "l", list(value)
-    return "z", sorted(value)
-
-
-def thaw(kind: str, items: list[bytes]) -> Value:
-    """The inverse of `freeze`."""
-    if kind == "s":
-        return items[0]
-    return deque(items) if kind == "l" else set(items)
 
 
 # --- commands ---
@@ -295,6 +285,12 @@ def _multi(sm: StateMachine, args: list[bytes]) -> bytes:
     return array(replies)
 
 
+def _members(sm: StateMachine, args: list[bytes]) -> bytes:
+    words = [word.decode("utf-8", "replace") for word in args[1:]]
+    problem = sm.configurations.change(sm.slot, words)
+    return OK if problem is None else error(f"FAIL {problem}")
+
+
 class Spec:
     """A command: what runs it, how many arguments it takes (name included), does it only read."""
 
@@ -339,6 +335,7 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"SCARD": Spec(lambda sm, a: integer(len(sm.set_(a[1]))), 2, 2, reads=True),
     b"MULTI": Spec(_multi, 1, None),
+    b"MEMBERS": Spec(_members, 3, 4),
 }
 """Every command that goes through the log, by its name in capitals."""
 
@@ -356,7 +353,7 @@ def check(args: list[bytes]) -> bytes | None:
     `args[0]` must be in capitals. Whatever passes can be executed without raising.
     """
     spec = COMMANDS.get(args[0])
-    if spec is None:
+    if spec is None or args[0] == b"MEMBERS":  # which clients change by PAXOS MEMBERS
         return error(f"ERR unknown command '{args[0][:64].decode('latin-1')}'")
     if len(args) < spec.least or (spec.most is not None and len(args) > spec.most):
         name = args[0].decode("latin-1").lower()

@@ -3,6 +3,7 @@ value alone; and what must follow from it: lemmas I1, I9 to I13."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,7 @@ class Chosen:
     def __init__(self, one_clock: bool = True) -> None:
         self._one_clock = one_clock
         self.slots: dict[int, Slot] = {}
-        self.q2 = 1
+        self.configs: dict[int, tuple[frozenset[str], int]] = {}  # by the first slot
         self.commands: dict[tuple[int, str], list[Identity]] = {}
         self._effects: dict[Identity, tuple[int, str]] = {}
         self._states: dict[int, tuple[str, str]] = {}
@@ -45,8 +46,11 @@ class Chosen:
         for event in events:
             at, kind = event[0], event[1]
             if kind == "start":
-                incarnation, self.q2 = event[2], event[7]
+                incarnation = event[2]
+                self.configs.setdefault(1, (frozenset(event[8]), event[7]))
                 accepts = {(s, ballot(b)): v for s, b, v in event[10]}
+            elif kind == "config":
+                self.configs[event[2]] = (frozenset(event[3]), event[5])
             elif kind == "accept":
                 _, _, _, slot, raw, value = event
                 accepts[slot, ballot(raw)] = value
@@ -120,12 +124,21 @@ class Chosen:
         yield from self._learners()
         yield from self._acknowledgements()
 
+    def config(self, number: int) -> tuple[frozenset[str], int]:
+        """Who votes in a slot, and how many of them are a phase-2 quorum."""
+        firsts = sorted(self.configs)
+        if not firsts:
+            return frozenset(), 1
+        return self.configs[firsts[max(0, bisect_right(firsts, number) - 1)]]
+
     def _choose(self) -> None:
         """A proposal is chosen when a phase-2 quorum has said to have accepted that proposal."""
-        for slot in self.slots.values():
+        for number, slot in self.slots.items():
+            voters, q2 = self.config(number)
             for b, acceptors in slot.accepted.items():
-                if len(acceptors) >= self.q2:
-                    at = sorted(acceptors.values())[self.q2 - 1]
+                votes = sorted(at for node, at in acceptors.items() if node in voters)
+                if len(votes) >= q2:
+                    at = votes[q2 - 1]
                     for value in slot.values.get(b, {}):
                         known = slot.chosen.get(value)
                         if known is None or at < known[1]:

@@ -26,7 +26,7 @@ class NodeAudit:
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self.q1 = 1
+        self._configs: list[tuple[int, frozenset[str], int]] = []
         self._incarnation = 0
         self._fsynced = 0
         self._promise_lsn: dict[Ballot, int] = {}
@@ -88,7 +88,7 @@ class NodeAudit:
                 "I3", at, f"came back knowing slots up to {chosen_upto}, but had durably noted"
                 f" those up to {self._durable_chosen} as chosen", chosen_upto + 1,
             )  # fmt: skip
-        self.q1 = q1
+        self._configs = [(1, frozenset(nodes), q1)]
         self._incarnation = incarnation
         self._fsynced = 0
         self._pending.clear()
@@ -223,6 +223,11 @@ class NodeAudit:
         self._proposed.clear()
         return NOTHING
 
+    def _on_config(self, at: int, first: int, voters: Any, q1: int, q2: int) -> Iterable[Failure]:
+        kept = [config for config in self._configs if config[0] != first]
+        self._configs = sorted([*kept, (first, frozenset(voters), q1)], key=lambda c: c[0])
+        return NOTHING
+
     def _on_propose(self, at: int, slot: int, raw: Any, value: str, ids: Any) -> Iterator[Failure]:
         b = ballot(raw)
         if (slot, b) in self._proposed:
@@ -235,10 +240,12 @@ class NodeAudit:
             )  # fmt: skip
         heard = self._promises.get(b, Promised())
         promisers = [node for node in self._quorum if node in heard.accepted]
-        if self._leading != b or len(promisers) < self.q1:
+        in_force = [config for config in self._configs if config[0] <= slot] or self._configs
+        _, voters, q1 = in_force[-1]
+        if self._leading != b or len(voters.intersection(promisers)) < q1:
             yield self._fail(
                 "I7", at, f"proposed in slot {slot} under ballot {ballot_text(b)} with promises of"
-                f" it from {', '.join(promisers) or 'nobody'}, {self.q1} are a quorum", slot, b,
+                f" it from {', '.join(promisers) or 'nobody'}, {q1} are a quorum", slot, b,
             )  # fmt: skip
             return
         reports = [r[slot] for node in promisers if (r := heard.accepted[node]) and slot in r]

@@ -37,19 +37,20 @@ def proposals(traces: Traces, number: int) -> list[Proposal]:
     slot = learner.slots.get(number)
     if slot is None:
         return []
+    voters, q2 = learner.config(number)
     found = []
     for ballot, values in sorted(slot.values.items()):
         for value, (_, who) in sorted(values.items()):
             accepted = dict(slot.accepted.get(ballot, {}))
-            times = sorted(accepted.values())
+            times = sorted(at for node, at in accepted.items() if node in voters)
             found.append(
                 Proposal(
                     ballot,
                     value,
                     who,
                     accepted,
-                    learner.q2,
-                    times[learner.q2 - 1] if len(times) >= learner.q2 else None,
+                    q2,
+                    times[q2 - 1] if len(times) >= q2 else None,
                     tuple(learner.commands.get((number, value), ())),
                 )
             )

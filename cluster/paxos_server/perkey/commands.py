@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..bugs import NONE
 from ..resp import error
-from ..statemachine import StateMachine, decode_args, freeze, thaw
+from ..statemachine import StateMachine, decode_args
+from ..values import freeze, thaw
 from .messages import Value
 
 VALUE_LIMIT_BYTES = 4 * 1024 * 1024

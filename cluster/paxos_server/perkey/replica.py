@@ -203,6 +203,12 @@ class Replica:
             )
         return array(rows)
 
+    def members(self) -> list[tuple[str, str, str]]:
+        return [(node, "", "voter") for node in self.config.nodes]
+
+    def addresses(self) -> dict[str, str]:
+        return {}
+
     def agreements(self) -> dict[str, bytes]:
         """What the node must have in common with every node that names the same thing."""
         return {

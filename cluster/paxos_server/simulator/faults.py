@@ -9,7 +9,7 @@ from .network import SimulatedNetwork, Weather, between
 from .node import SimulatedNode
 from .world import World
 
-FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election")
+FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election", "member")
 
 
 class Faults:
@@ -40,6 +40,7 @@ class Faults:
             "delay": [self._weather],
             "disk": [self._slow_disk, self._failing_disk],
             "corrupt": [self._corrupt],
+            "member": [self._add_member, self._remove_member],
             "election": [self._stand, self._duel.start, self._duel.start],
         }
         self._kinds = [kind for family in families for kind in kinds[family]]
@@ -226,6 +227,34 @@ class Faults:
         node = self._rng.choice(self._nodes)
         node.stand()
         return f"{node.name} stands for election"
+
+    def _add_member(self) -> str:
+        """Ask to add a node that is none of the members."""
+        leader, members = self._members()
+        others = [node.name for node in self._nodes if node.name not in members]
+        if leader is None or not others:
+            return "nobody to add"
+        return self._change(leader, "ADD", self._rng.choice(others), "none:0")
+
+    def _remove_member(self) -> str:
+        leader, members = self._members()
+        if leader is None or len(members) <= 2:
+            return "nobody to remove"
+        return self._change(leader, "REMOVE", self._rng.choice(members))
+
+    def _members(self) -> tuple[SimulatedNode | None, list[str]]:
+        leader = next((node for node in self._nodes if node.leading), None)
+        if leader is None or leader.replica is None:
+            return None, []
+        return leader, [name for name, _, role in leader.replica.members() if role != "leaving"]
+
+    def _change(self, leader: SimulatedNode, *words: str) -> str:
+        text = f"{' '.join(words[:2])} by {leader.name}"
+        leader.request(
+            [b"MEMBERS", *(word.encode() for word in words)],
+            lambda reply: self._note(f"{text}: {reply!r}"),
+        )
+        return text
 
     def _corrupt(self) -> str:
         """Flip a bit on one node's disk while it is down; one node in a whole run, so that the

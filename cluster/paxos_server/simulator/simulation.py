@@ -114,6 +114,10 @@ class Simulation:
         config = settled(config, bugs)
         free = options.reads is None and bugs.reads() is None
         self._ways = WAYS if mixed and free and config.engine is EngineName.MULTI else ()
+        chance = random.Random(f"members of seed {seed}").random()
+        member = "member" in options.families and config.engine is EngineName.MULTI
+        member = member and (chance < 0.3 or options.families != FAMILIES)
+        spares = tuple(f"n{nodes + i}" for i in (1, 2)) if member else ()
         self.nodes = [
             SimulatedNode(
                 replace(config, node=name),
@@ -121,12 +125,15 @@ class Simulation:
                 self.network,
                 bugs,
             )
-            for name in names
+            for name in names + spares
         ]
+        self._voters = self.nodes[:nodes]  # at first
         self._by_name = {node.name: node for node in self.nodes}
         self.recorder = Recorder(self.world)
         # A seed uses some of the families only: each mix reaches other corners.
-        families = [f for f in options.families if rng.random() < 0.6] or list(options.families[:2])
+        others = [f for f in options.families if f != "member"]
+        families = [f for f in others if rng.random() < 0.6] or others[:2]
+        families += ["member"] if member else []
         self.faults = Faults(
             self.world, self.network, self.nodes, families, rng.choice((0.06, 0.12, 0.25))
         )
@@ -149,7 +156,7 @@ class Simulation:
         world.run(0.3)
         self.faults.start()
         clients = [
-            Client(thread, self._clients, world, self.nodes, self.recorder, self._ways)
+            Client(thread, self._clients, world, self._voters, self.recorder, self._ways)
             for thread in range(self._clients)
         ]
         try:
