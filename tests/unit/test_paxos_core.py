@@ -11,7 +11,7 @@ from paxtest.cluster.paxos_server.ballot import Ballot
 from paxtest.cluster.paxos_server.bugs import NONE, Bugs
 from paxtest.cluster.paxos_server.config import Config
 from paxtest.cluster.paxos_server.events import Durable, Output, Receive
-from paxtest.cluster.paxos_server.membership import Membership
+from paxtest.cluster.paxos_server.membership import Configurations, Membership
 from paxtest.cluster.paxos_server.messages import (
     NOOP,
     Accept,
@@ -83,7 +83,7 @@ def test_a_promise_reports_what_was_accepted_and_what_is_chosen() -> None:
 
 
 def test_a_proposer_adopts_the_value_of_the_highest_ballot_and_fills_gaps() -> None:
-    proposer = Proposer("n1", 1, Membership(NODES, NONE), NONE)
+    proposer = Proposer("n1", 1, Configurations(NODES, NONE), NONE)
     proposer.saw(HIGHER)
     ballot = proposer.prepare(1)
     assert ballot > HIGHER
@@ -94,7 +94,7 @@ def test_a_proposer_adopts_the_value_of_the_highest_ballot_and_fills_gaps() -> N
 
 
 def test_promises_for_another_ballot_and_doubled_ones_do_not_count() -> None:
-    proposer = Proposer("n1", 1, Membership(NODES, NONE), NONE)
+    proposer = Proposer("n1", 1, Configurations(NODES, NONE), NONE)
     ballot = proposer.prepare(1)
     promise = Promise(ballot, 1, [], [], 0)
     assert not proposer.promise("n2", Promise(LOW, 1, [], [], 0))
@@ -114,8 +114,8 @@ def test_a_follower_takes_over_only_what_it_accepted_under_the_leaders_ballot() 
 
 
 def test_the_incarnation_keeps_ballots_of_two_lives_apart() -> None:
-    membership = Membership(NODES, NONE)
-    lives = [Proposer("n1", incarnation, membership, NONE).prepare(1) for incarnation in (1, 2)]
+    configurations = Configurations(NODES, NONE)
+    lives = [Proposer("n1", incarnation, configurations, NONE).prepare(1) for incarnation in (1, 2)]
     assert lives[0] != lives[1]
 
 

@@ -17,7 +17,7 @@ def leading() -> tuple[World, Leadership]:
     world = World(0)
     config = Config(node="n1", nodes=NODES)
     leadership = Leadership(
-        config, Membership(NODES, NONE), SimulatedClock(world), random.Random(0), NONE
+        config, lambda: Membership(NODES, NONE), SimulatedClock(world), random.Random(0), NONE
     )
     leadership.won(0.0)
     return world, leadership
