@@ -28,13 +28,23 @@ FAKETIME_LIBRARIES = (
 )
 SERVER_OPTIONS = ("reads", "snapshot_every", "window", "batch_commands", "election_s")
 """Options that are words of the server's command line, by the same name."""
-OPTIONS = ("bugs", "engine", *SERVER_OPTIONS, "client_reads", "trace", "data", "arguments")
+OPTIONS = (
+    "bugs",
+    "engine",
+    *SERVER_OPTIONS,
+    "client_reads",
+    "voters",
+    "trace",
+    "data",
+    "arguments",
+)
 
 
 class PaxosSystem:
     """Options: `bugs` (names for --bug), `engine` (multi, perkey), `reads` (log, ...),
     `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`,
-    `client_reads` (the way of reading that clients ask for: log, readindex, quorum, local), `data`
+    `voters` (how many of the nodes are members at first; others wait to be added), `client_reads`
+    (the way of reading that clients ask for: log, readindex, quorum, local), `data`
     (what the workload stores: register, append, set, counter, queue), `trace` (false: nodes leave
     no trace for `paxtest audit`; the engine perkey leaves none), `arguments` (further words for the
     server's command line).
@@ -110,10 +120,11 @@ class PaxosSystem:
 
     def _arguments(self, node: str) -> list[str]:
         names = [n.name for n in self.cluster.nodes]
+        voters = self._members_at_first()
         words = [
             self._python, "-m", "paxos_server",
             "--node", node,
-            "--nodes", ",".join(names),
+            "--nodes", ",".join(voters),
             "--listen", f"{self._host(node)}:{CLIENT_PORT}",
             "--peer-listen", f"{self._host(node)}:{PEER_PORT}",
             "--data", self._path(node, "data"),
@@ -122,6 +133,8 @@ class PaxosSystem:
             if peer != node:
                 host, port = self.cluster.peer_address(node, peer, PEER_PORT)
                 words += ["--peer", f"{peer}={host}:{port}"]
+        if node not in voters:
+            words += ["--join"]
         words += ["--engine", self.engine]
         for option in SERVER_OPTIONS:
             if self.options.get(option) is not None:
@@ -132,6 +145,17 @@ class PaxosSystem:
         for bug in self.bugs:
             words += ["--bug", bug]
         return words + [str(word) for word in self.options.get("arguments") or []]
+
+    def _members_at_first(self) -> list[str]:
+        """The nodes that are members from the start. Raises PlanError."""
+        names = [n.name for n in self.cluster.nodes]
+        voters = self.options.get("voters", len(names))
+        if not isinstance(voters, int) or not 1 <= voters <= len(names):
+            raise PlanError(
+                f"system.options.voters: {voters!r} is not among 1 to {len(names)}",
+                "it is how many of the nodes are members at first",
+            )
+        return names[:voters]
 
     async def start(self, node: str) -> None:
         env = {"PYTHONPATH": self._path(node), "PYTHONUNBUFFERED": "1"}
@@ -186,11 +210,12 @@ class PaxosSystem:
         return await daemon.state(self.cluster.remote(node), self._pidfile(node))
 
     async def is_ready(self, node: str) -> bool:
-        """A node serves when it knows a leader; with the engine perkey, which has none, at once. A
-        server that died at once raises NodeNotReady."""
+        """A node serves when it knows a leader; one that waits to be added, or with the engine
+        perkey, which has no leader, at once. A server that died at once raises NodeNotReady."""
         answer = await self._ask(node, "PAXOS", "LEADER")
         if answer is not None:
-            return bool(answer[0]) or self.engine is EngineName.PERKEY
+            waits = node not in self._members_at_first()
+            return bool(answer[0]) or waits or self.engine is EngineName.PERKEY
         pid, _ = await self.process_state(node)
         if pid is None:
             log = await self._log_tail(node)

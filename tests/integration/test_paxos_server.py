@@ -151,6 +151,37 @@ def test_a_client_chooses_how_its_reads_are_answered(three: PaxosCluster) -> Non
     assert three.ask("n1", "PAXOS", "SNAPSHOT") >= 2
 
 
+def test_a_node_joins_and_another_leaves(tmp_path: Path) -> None:
+    cluster = PaxosCluster(tmp_path, 3, 0x4B16)
+    try:
+        cluster.start()
+        cluster.leader()
+        cluster.until("n1", ["SET", "k", "v"])
+        newcomer = ["--node=n4", "--join"]
+        newcomer += [f"--{which}={cluster.host('n4')}:{port}" for which, port in
+                     (("listen", CLIENT_PORT), ("peer-listen", PEER_PORT))]  # fmt: skip
+        newcomer += [f"--data={tmp_path / 'n4'}", f"--peer=n1={cluster.host('n1')}:{PEER_PORT}"]
+        with open(tmp_path / "n4.log", "ab") as log:
+            cluster.processes["n4"] = subprocess.Popen(
+                cluster.argv("n1", *newcomer), cwd=FOLDER, stderr=log
+            )
+        with pytest.raises(ResponseError, match=r"must be host:port"):
+            cluster.ask("n1", "PAXOS", "MEMBERS", "ADD", "n4", "nonsense")
+        address = f"{cluster.host('n4')}:{PEER_PORT}"
+        assert cluster.until("n2", ["PAXOS", "MEMBERS", "ADD", "n4", address]) == b"OK"
+        deadline = time.monotonic() + 20
+        while [b"n4", address.encode(), b"voter"] not in cluster.ask("n1", "PAXOS", "MEMBERS"):
+            assert time.monotonic() < deadline, cluster.logs()
+            time.sleep(0.01)  # waits for the condition of the loop
+        assert cluster.until("n4", ["GET", "k"]) == b"v"
+        assert cluster.until("n4", ["PAXOS", "MEMBERS", "REMOVE", "n3"]) == b"OK"
+        cluster.kill("n3")
+        cluster.kill("n2")
+        assert cluster.until("n4", ["SET", "k", "w"], 20) is True
+    finally:
+        cluster.close()
+
+
 def test_resp3(three: PaxosCluster) -> None:
     three.leader()
     with Redis(host=three.host("n1"), port=CLIENT_PORT, protocol=3) as redis:
@@ -283,6 +314,7 @@ def test_malformed_input_ends_its_connection_and_nothing_else(three: PaxosCluste
         (["--reads", "psychic"], "argument --reads: invalid choice"),
         (["--q1", "1", "--q2", "2"], "need not intersect"),
         (["--node", "n9"], "'n9' is not among --nodes"),
+        (["--join"], "'n1' is among --nodes"),
         (["--request-timeout", "0"], "must be more than 0"),
     ],
 )
