@@ -40,7 +40,8 @@ async def struck(target: str, fault: PlannedFault, context: Context) -> Struck |
     chosen = targets(target, context.nodes, context.leader, Random(fault.seed))
     found = await look(chosen, context, leader_note(context, target == "leader"))
     if not found.pids:
-        return f"nothing to {fault.kind}: no process on {' '.join(chosen)}"
+        deed = {"disk": "keep from writing"}.get(fault.kind, fault.kind)
+        return f"nothing to {deed}: no process on {' '.join(chosen)}"
     return found
 
 
