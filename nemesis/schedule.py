@@ -30,6 +30,7 @@ _LAG_S = (0.3, 0.7)  # from cutting the leader off to its clock's jump
 _BEFORE_S, _AFTER_S = 1.5, 2.0
 _MANY = 4  # families at the pace of the interval; more of them take turns more slowly
 _BESIDE_S = (0.3, 0.5)  # before and after a handover between majorities no other fault begins
+_SPREAD_S = 1.5  # over which they begin again after it
 _LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
 
 
@@ -178,7 +179,9 @@ class _Timeline:
                 start_s = waiting.pop(0)
             elif faults and (later_s := _clear_of(start_s, avoid)) < patience_s:
                 start_s = later_s
-            start_s = _outside(start_s, alone)
+            if (later_s := _outside(start_s, alone)) > start_s:
+                # Not all families at the same moment when the span is over.
+                start_s = _outside(later_s + self._rng.uniform(0.0, _SPREAD_S), alone)
             if start_s > end_s - _SHORTEST_S:
                 break
             name = "isolate-leader" if aimed else self._draw()
