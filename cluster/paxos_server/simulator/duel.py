@@ -98,7 +98,7 @@ class Duel:
             self._next(None)
 
     def _next(self, former: SimulatedNode | None) -> None:
-        pace = self._rng.choice((0.5, 1, 2)) * HOP_S
+        pace = self._rng.choice((0.5, 1, 2, 4)) * HOP_S
         self._world.after(pace * (0.5 + self._rng.random()), self._round, former)
 
     # --- what befalls a new leader ---
@@ -115,7 +115,10 @@ class Duel:
 
     def _strand_knowing(self, leader: SimulatedNode) -> None:
         """It is cut off as soon as it has answered a client: nobody else may know what it knows
-        to be chosen."""
+        to be chosen. Those that accept need not be those that promised."""
+        others = [node.name for node in self._nodes if node is not leader]
+        if self._rng.random() < 0.5:
+            self._isolate(self._rng.sample(others, len(others) // 2))
         answers = leader.answers + 1 + self._rng.randrange(3)
         self._reached = [leader.name]
         self._strand_when(leader, answers, self._world.now_s + 4 * HOP_S)
@@ -139,11 +142,15 @@ class Duel:
             node.stand()
 
     def _kill_voters(self, leader: SimulatedNode) -> None:
-        """Some of those that made it leader die and come back before its proposals come."""
+        """Some of those that made it leader die and come back before its proposals come; at times
+        these are kept from coming, and a former leader goes on."""
         others = [node for node in self._nodes if node is not leader]
         for node in self._rng.sample(others, 1 + self._rng.randrange(len(others))):
             node.kill()
             self._world.after(HOP_S * self._rng.random() / 4, node.start)
+        if self._rng.random() < 0.5:
+            self._reached = [leader.name]
+            self._isolate(self._reached)
 
     def _pause(self, leader: SimulatedNode) -> None:
         leader.pause()
