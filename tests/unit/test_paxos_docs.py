@@ -33,3 +33,12 @@ def test_methods_that_the_explanation_names_exist() -> None:
 def test_modules_that_the_explanation_names_exist() -> None:
     named = re.findall(r"`(\w+\.py)`", PAGE.read_text("utf-8"))
     assert named and all((FOLDER / name).is_file() for name in named), named
+
+
+def test_tests_that_the_explanation_names_exist() -> None:
+    named = re.findall(r"`(test_\w+)`", PAGE.read_text("utf-8"))
+    there = "".join(
+        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_paxos_*.py")
+    )
+    assert len(named) >= 15
+    assert [name for name in named if f"def {name}(" not in there] == []
