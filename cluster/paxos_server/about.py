@@ -36,22 +36,22 @@ def config(args: list[bytes], resp3: bool) -> bytes:
     )
 
 
-def command(args: list[bytes], resp3: bool) -> bytes:
-    """COMMAND, COMMAND INFO name..., COMMAND COUNT, COMMAND DOCS (there are none)."""
+def command(args: list[bytes]) -> bytes:
+    """COMMAND, COMMAND INFO name..., COMMAND COUNT. An error for COMMAND DOCS: redis-cli then shows
+    the help that it brings along."""
     what = args[1].upper() if len(args) > 1 else b""
     if what == b"COUNT":
         return integer(len(COMMANDS))
-    if what == b"DOCS":
-        return map_([], resp3)
     if what not in (b"", b"INFO"):
-        return error("ERR COMMAND [INFO name...] | COUNT | DOCS")
+        return error("ERR COMMAND [INFO name...] | COUNT")
     names = [arg.upper() for arg in args[2:]] or list(COMMANDS)
     return array([_row(name, COMMANDS[name]) if name in COMMANDS else b"*-1\r\n" for name in names])
 
 
 def _row(name: bytes, spec: Spec) -> bytes:
-    """Name, arity, flags, and which arguments are keys: first, last, step."""
+    """Name, arity, flags, which arguments are keys (first, last, step); of access categories,
+    hints, key specifications and subcommands there are none."""
     arity = spec.least if spec.most == spec.least else -spec.least
     keys = (0, 0, 0) if spec.least < 2 else (1, -1 if name in _OPEN_ENDED else 1, 1)
     flags = array([simple("readonly" if spec.reads else "write")])
-    return array([bulk(name.lower()), integer(arity), flags, *map(integer, keys)])
+    return array([bulk(name.lower()), integer(arity), flags, *map(integer, keys), *[array([])] * 4])

@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
         if what == b"SETNAME" and len(args) == 3:
             self._name = args[2][:NAME_LIMIT]
         if what == b"GETNAME":
-            self._say(bulk(self._name))
+            self._say(bulk(self._name) if self._name else NIL)
         elif what == b"ID":
             self._say(integer(self._number))
         else:
@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
         self._say(about.config(args, self._resp3))
 
     def _command(self, args: list[bytes]) -> None:
-        self._say(about.command(args, self._resp3))
+        self._say(about.command(args))
 
     def _select(self, args: list[bytes]) -> None:
         self._say(OK if args[1:] == [b"0"] else error("ERR DB index is out of range"))

@@ -49,6 +49,7 @@ class StateMachine:
         self.sessions: dict[str, Session] = {}
         self.executed = False  # whether the last `apply` had an effect
         self._bugs = bugs
+        self._retry_dup = bugs.active("retry-dup")  # looked at for every command
 
     def apply(self, command: Command) -> bytes | None:
         """Execute, unless this very command was executed before: then its reply again. None, and
@@ -58,7 +59,7 @@ class StateMachine:
         late copy of a command of theirs must do nothing.
         """
         self.executed = True
-        if self._bugs.active("retry-dup"):
+        if self._retry_dup:
             return self.execute(command.args)
         self.executed = False
         session = self.sessions.get(command.origin)

@@ -190,6 +190,8 @@ def test_resp3(three: PaxosCluster) -> None:
         redis.sadd("s", "a", "b")
         assert redis.smembers("s") == {b"a", b"b"}
         assert redis.execute_command("PAXOS", "STATUS")[b"node"] == b"n1"
+        assert redis.config_get("save") == {"save": ""}
+        assert redis.command()["get"]["flags"] == {"readonly"}
 
 
 @pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-tools is not installed")
@@ -202,6 +204,7 @@ def test_redis_cli_and_redis_benchmark(three: PaxosCluster) -> None:
         deadline = time.monotonic() + 20
         while True:
             done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+            assert "WARNING" not in done.stderr, done
             if done.returncode == 0:
                 return done.stdout
             refused = any(word in done.stdout + done.stderr for word in ("FAIL", "UNKNOWN"))
