@@ -411,7 +411,9 @@ impl<const W: usize> Window<W> {
             }
         }
         if self.slots[w].class == self.slots[x].class {
-            return false; // twins have their order, which slots (used again) do not keep
+            // Twins have their own order, which slots (used again) do not keep. With both rules no
+            // order might be left; without this one always is (docs/explanation/checking.md).
+            return false;
         }
         if x != r && w < x {
             return false; // of two that commute the one in the lower slot goes first
