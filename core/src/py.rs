@@ -115,6 +115,14 @@ fn check<'py>(
     }
     let spec = find(model.extract()?)?;
     algorithm_of(algorithm, spec.name, spec.fast)?;
+    if settings.options.initial == Initial::Any && !registry::ANY_INITIAL.contains(&spec.name) {
+        return Err(PyValueError::new_err(format!(
+            "initial: model {} cannot do without a known value, ANY is for {}; say which value \
+             it is, or leave it out",
+            spec.name,
+            registry::ANY_INITIAL.join(", ")
+        )));
+    }
     py.detach(|| orchestrate::validate(h, spec)).map_err(PyValueError::new_err)?;
     let found = run(py, &cancel, || {
         let parts = orchestrate::split(h, spec.per_key);

@@ -51,6 +51,9 @@ pub struct Spec {
     pub well_formed: fn(&History, &Operation) -> Result<(), &'static str>,
 }
 
+/// Those whose initial value may be unknown.
+pub const ANY_INITIAL: &[&str] = &["register", "cas-register"];
+
 pub static SPECS: &[&Spec] = &[
     &crate::register::REGISTER,
     &crate::register::CAS_REGISTER,

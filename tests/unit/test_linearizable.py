@@ -109,6 +109,14 @@ def test_initial_values() -> None:
     assert check(write(0, 1, 0, 5), read(0, None, 6, 9), initial=3)["verdict"] == "valid"
 
 
+@pytest.mark.parametrize(
+    "model", sorted({m[0] for m in _core.models()} - {"register", "cas-register"})
+)
+def test_an_unknown_initial_value_is_refused_where_it_cannot_be_had(model: str) -> None:
+    with pytest.raises(ValueError, match=f"initial: model {model} .* ANY is for register"):
+        _core.check(_core.History.from_ops([]), model, initial=_core.ANY)
+
+
 def test_an_invalid_key_outweighs_all_others() -> None:
     rows = [write(0, 1, 0, 10, key="good"), read(0, 9, 20, 30, key="bad")]
     report = check(*rows)
