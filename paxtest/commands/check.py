@@ -78,12 +78,13 @@ def check(
         results.append(result)
         if json_:
             _print_json(result)
-        elif len(paths) == 1:
-            _tell(result)
-        if witness is not None and result.report is not None:
-            _write_witness(result, witness)
+    # With the progress bar gone.
+    if witness is not None:
+        _write_witness(results[0], witness)
     if len(paths) > 1 and not json_:
         _table(results)
+    elif not json_:
+        _tell(results[0])
     raise typer.Exit(exit_code(results))
 
 
@@ -229,7 +230,7 @@ def _tell(result: FileCheck) -> None:
     if result.explanation:
         typer.echo(f"why:     {_wrap(result.explanation)}")
     if result.lines:
-        minimal = "none of these can be spared" if result.minimal else "not proven minimal"
+        minimal = "none of these can be spared" if result.minimal else "some may not be needed"
         typer.echo(f"look at: {len(result.lines)} operations ({minimal}):")
         if len(result.lines) > OPERATIONS_SHOWN:
             left_out = len(result.lines) - OPERATIONS_SHOWN
@@ -304,11 +305,15 @@ def _table(results: Sequence[FileCheck]) -> None:
 
 
 def _write_witness(result: FileCheck, path: Path) -> None:
-    """The linearization, one operation a line, key by key."""
+    """The linearization, one operation a line, key by key; nothing where there is none."""
     import msgspec
 
     from paxtest import explain
+    from paxtest.verdict import Verdict
 
+    if result.verdict is not Verdict.VALID:
+        typer.echo(f"note: {path} was not written: no linearization was found", err=True)
+        return
     assert result.history is not None and result.report is not None
     with path.open("wb") as file:
         for part in result.report["partitions"]:

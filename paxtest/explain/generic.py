@@ -58,6 +58,14 @@ def unknown(history: _core.History, report: _core.CheckReport) -> str:
     open_parts = [part for part in report["partitions"] if part["verdict"] == "unknown"]
     if not open_parts:
         return ""
+    uncovered = [part for part in open_parts if part.get("limit") == "algorithm"]
+    if uncovered:
+        return (
+            f"The algorithm asked for does not cover this history: {uncovered[0].get('why', '')}. "
+            "To decide it: leave --algorithm out, or say --algorithm search."
+        )
+    if any(part.get("limit") == "cancelled" for part in open_parts):
+        return "The check was stopped before it was done."
     limits = sorted({part.get("limit", "time") for part in open_parts})
     done = len(report["partitions"]) - len(open_parts)
     keys = ", ".join(value(part["key"], 30) for part in open_parts[:5])
@@ -69,7 +77,7 @@ def unknown(history: _core.History, report: _core.CheckReport) -> str:
             f" ({keys}{', ...' if len(open_parts) > 5 else ''}); {done} were found linearizable"
         )
     if verified:
-        said += f"; the first {verified} events of what is left open are linearizable"
+        said += f"; the first {verified:,} events of what is left open are linearizable"
     return (
         said + ". To decide it: fewer concurrent clients a key, fewer operations a key, distinct "
         "values in writes, or a larger budget (--time-budget, --memory-budget)."

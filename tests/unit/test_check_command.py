@@ -163,6 +163,14 @@ def test_witness(files: dict[str, Path], tmp_path: Path) -> None:
     assert (operation["f"], operation["value"]) == ("write", 1)
 
 
+def test_no_witness_of_what_is_not_linearizable(files: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "w.jsonl"
+    done = paxtest(files["bad"], "--witness", out)
+    assert done.returncode == 1
+    assert "was not written: no linearization was found" in done.stderr
+    assert not out.exists()
+
+
 def test_convert(files: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "h.edn"
     done = paxtest(files["bad"], "--convert", out)
