@@ -81,4 +81,10 @@ pub trait Model: Send + Sync {
     fn evidence(&self, _history: &History, _op: &Operation) -> Option<Evidence> {
         None
     }
+
+    /// Whether an operation only ever observes what others provided before it, so that whoever
+    /// began when it had ended does not matter to it. Not so where operations observe each other.
+    fn sees_the_past(&self) -> bool {
+        false
+    }
 }

@@ -142,8 +142,8 @@ def no_order(tell: Teller, ops: list[int]) -> list[str]:
                 f"{tell.who(read)} read {value(old)} {tell.ended(read)}, but "
                 f"{value(_puts(tell, write))} had replaced it: {tell.noun(write)} "
                 f"{tell.acknowledged(write)}, before that read began ({tell.began(read)}).",
-                f"All writes of {value(old)} had ended before that of "
-                f"{value(_puts(tell, write))} began {tell.began(write)}.",
+                f"Whatever wrote {value(old)} by then had ended before that write began "
+                f"{tell.began(write)}.",
             ]
     return []
 

@@ -123,8 +123,8 @@ def test_a_stale_read() -> None:
                 op(1, "read", None, 1, 6, 7),
             ],
             "p1 read 1 at 0.007 s, but 2 had replaced it: p0's write of 2 was acknowledged at "
-            "0.003 s, before that read began (at 0.006 s). All writes of 1 had ended before that "
-            "of 2 began at 0.002 s.",
+            "0.003 s, before that read began (at 0.006 s). Whatever wrote 1 by then had ended "
+            "before that write began at 0.002 s.",
         ),
         (
             "register",

@@ -17,11 +17,11 @@ def op(process: int, f: str, arg: Any, out: Any, start: int, end: int | None) ->
     return (process, f, None, arg, out, outcome, start * MS, None if end is None else end * MS)
 
 
-def told(model: str, *rows: Row, initial: Any = None) -> str:
+def told(model: str, *rows: Row) -> str:
     history = _core.History.from_ops(rows)
     report = _core.check(history, model)
     assert report["verdict"] == "invalid"
-    return explain.explain(history, report, initial)
+    return explain.explain(history, report)
 
 
 CASES: list[tuple[str, str, list[Row], str]] = [
@@ -350,13 +350,3 @@ def test_every_data_type_has_a_case() -> None:
 
 def test_every_built_in_type_has_sentences() -> None:
     assert set(explain.TAGS) == {name for name, *_ in _core.models()}
-
-
-def test_a_value_of_the_beginning_was_not_written_by_anyone() -> None:
-    said = told(
-        "multi-register",
-        op(1, "write", {"x": 1}, None, 0, 100),
-        op(7, "read", None, {"x": 0}, 400, 500),
-        initial={"x": 0},
-    )
-    assert said.startswith('p7 read "x" = 0 at 0.500 s, but 1 had replaced it: p1\'s write')

@@ -2,7 +2,7 @@
 
 use super::{answered, functions, initial_value, members};
 use crate::history::{History, Operation, Outcome, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
 
 functions! {
@@ -99,6 +99,23 @@ impl Model for AppendList {
 
     fn read_only(&self, _: &History, op: &Operation) -> bool {
         !matches!(self.reader.act(op), Act::Append(_))
+    }
+
+    fn sees_the_past(&self) -> bool {
+        true
+    }
+
+    /// A read shows all that was there: what is in none of the reads may be left out.
+    fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
+        let mut e = Evidence::default();
+        match self.reader.act(op) {
+            Act::Append(v) => e.provides.push(v.0),
+            Act::Read(list) => {
+                e.observes.extend(members(history, list).unwrap_or(&[]).iter().map(|v| v.0));
+            }
+            Act::Nothing => {}
+        }
+        Some(e)
     }
 
     fn class(&self, _: &History, op: &Operation) -> Class {

@@ -5,8 +5,9 @@
 
 use super::{answered, functions, initial_value};
 use crate::history::{History, Operation, Outcome, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
+use crate::table::mix;
 
 functions! {
     Read: "read";
@@ -162,6 +163,24 @@ impl Model for MultiRegister {
 
     fn read_only(&self, history: &History, op: &Operation) -> bool {
         self.reader.act(history, op).iter().all(|s| matches!(s, Step::Read(..)))
+    }
+
+    fn sees_the_past(&self) -> bool {
+        true
+    }
+
+    /// A read saw what the last write of that register put there.
+    fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
+        let token = |register: ValueId, value: ValueId| mix(register.0) ^ value.0;
+        let mut e = Evidence::default();
+        for step in self.reader.act(history, op) {
+            match step {
+                Step::Write(register, value) => e.provides.push(token(register, value)),
+                Step::Read(register, Some(value)) => e.observes.push(token(register, value)),
+                Step::Read(_, None) => {}
+            }
+        }
+        Some(e)
     }
 
     fn class(&self, _: &History, op: &Operation) -> Class {

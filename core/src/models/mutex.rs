@@ -5,7 +5,7 @@
 
 use super::{answered, functions, int};
 use crate::history::{History, Operation, Outcome, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::Spec;
 
 functions! {
@@ -142,6 +142,17 @@ impl Model for Mutex {
 
     fn read_only(&self, history: &History, op: &Operation) -> bool {
         self.reader.act(history, op) == Act::Nothing
+    }
+
+    /// Without one of its owners a lock is taken and released as before.
+    fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
+        match self.reader.act(history, op) {
+            _ if self.reader.kind == Kind::Plain => None,
+            Act::Nothing => Some(Evidence::default()),
+            Act::Acquire(who, _) | Act::Release(who) => {
+                Some(Evidence { observes: vec![who], provides: vec![who] })
+            }
+        }
     }
 
     fn class(&self, history: &History, op: &Operation) -> Class {

@@ -2,7 +2,7 @@
 
 use super::{answered, functions, initial_value, members};
 use crate::history::{History, Operation, Outcome, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
 
 functions! {
@@ -57,6 +57,16 @@ pub fn class(act: Act) -> Class {
         Act::Take(v) => [2, v.0, 0, 0],
         Act::Empty => [3, 0, 0, 0],
         Act::TakeUnknown => [4, 0, 0, 0],
+    }
+}
+
+/// What belongs to one element may be left out together: the others come in the same order
+/// without it. A take of unknown outcome may belong to any.
+pub fn evidence(act: Act) -> Option<Evidence> {
+    match act {
+        Act::Put(v) | Act::Take(v) => Some(Evidence { observes: vec![v.0], provides: vec![v.0] }),
+        Act::Empty | Act::Nothing => Some(Evidence::default()),
+        Act::TakeUnknown => None,
     }
 }
 
@@ -116,6 +126,10 @@ impl Model for Queue {
 
     fn read_only(&self, _: &History, op: &Operation) -> bool {
         matches!(self.reader.act(op), Act::Empty | Act::Nothing)
+    }
+
+    fn evidence(&self, _: &History, op: &Operation) -> Option<Evidence> {
+        evidence(self.reader.act(op))
     }
 
     fn class(&self, _: &History, op: &Operation) -> Class {

@@ -4,7 +4,7 @@
 
 use super::{answered, functions, initial_value, members, truth};
 use crate::history::{History, Operation, Outcome, Value, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
 
 functions! {
@@ -137,6 +137,18 @@ impl Model for Set {
 
     fn read_only(&self, history: &History, op: &Operation) -> bool {
         matches!(self.reader.act(history, op), Act::Present | Act::Absent | Act::Nothing)
+    }
+
+    /// Elements do not depend on each other.
+    fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
+        let element = vec![op.arg.0];
+        Some(match self.reader.act(history, op) {
+            Act::Nothing => Evidence::default(),
+            Act::Present | Act::Absent => Evidence { observes: element, ..Evidence::default() },
+            Act::Add | Act::Remove | Act::Enter | Act::Leave => {
+                Evidence { observes: element.clone(), provides: element }
+            }
+        })
     }
 
     fn class(&self, history: &History, op: &Operation) -> Class {

@@ -3,7 +3,7 @@
 use super::queue::{act, class, Act};
 use super::{functions, initial_value, members};
 use crate::history::{History, Operation, ValueId};
-use crate::model::{Class, Model, State};
+use crate::model::{Class, Evidence, Model, State};
 use crate::registry::{Options, Spec};
 
 functions! {
@@ -85,6 +85,10 @@ impl Model for Stack {
 
     fn read_only(&self, _: &History, op: &Operation) -> bool {
         matches!(self.reader.act(op), Act::Empty | Act::Nothing)
+    }
+
+    fn evidence(&self, _: &History, op: &Operation) -> Option<Evidence> {
+        super::queue::evidence(self.reader.act(op))
     }
 
     fn class(&self, _: &History, op: &Operation) -> Class {

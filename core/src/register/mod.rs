@@ -178,6 +178,10 @@ impl Model for Register {
         }
     }
 
+    fn sees_the_past(&self) -> bool {
+        true
+    }
+
     fn evidence(&self, history: &History, op: &Operation) -> Option<Evidence> {
         let (observes, provides) = match self.act(history, op) {
             Act::Nothing => (vec![], vec![]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from paxtest.checkers.semantics import Call, Semantics, changes, everything
+from paxtest.checkers.semantics import Call, Semantics, changes, everything, tokens
 
 SUBTRACTS = frozenset({"sub", "dec", "decr", "decrement"})
 READS = frozenset({"read", "get"})
@@ -51,7 +51,7 @@ class Mutex:
     def apply(self, call: Call) -> bool:
         who: Hashable = "anyone"
         if self.owned:
-            who = ("process", call.process) if call.arg is None else ("named", call.arg)
+            who = _owner(call)[0]
         if call.f in ("release", "unlock"):
             possible = bool(self.holder == who)
             self.holder = None
@@ -112,13 +112,18 @@ class Leader:
         return Leader(dict(self.leaders))
 
 
+def _owner(call: Call) -> list[Hashable]:
+    return [("process", call.process) if call.arg is None else ("named", call.arg)]
+
+
 TYPES: dict[str, Callable[[Any], Semantics]] = {
     "counter": lambda initial: Semantics(
         lambda: Counter(initial or 0), changes(lambda call: call.f in READS)
     ),
     "mutex": lambda initial: Semantics(lambda: Mutex(False, False), everything),
-    "owned-mutex": lambda initial: Semantics(lambda: Mutex(True, False), everything),
-    "fenced-mutex": lambda initial: Semantics(lambda: Mutex(True, True), everything),
+    # Without one of its owners a lock is taken and released as before.
+    "owned-mutex": lambda initial: Semantics(lambda: Mutex(True, False), tokens(_owner, _owner)),
+    "fenced-mutex": lambda initial: Semantics(lambda: Mutex(True, True), tokens(_owner, _owner)),
     "semaphore": lambda initial: Semantics(
         lambda: Semaphore(1 if initial is None else initial), everything
     ),
