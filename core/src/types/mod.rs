@@ -65,13 +65,32 @@ pub(crate) fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdi
 /// prefixes to find the event at which it stopped being so: what is linearizable stays so when
 /// events are cut off its end.
 pub(crate) fn run(history: &History, part: &[u32], decide: impl Fn(&View) -> Verdict) -> Answer {
+    find(history, part, false, decide)
+}
+
+/// The same where no operation's result says what it did to the state, so that a core proves as
+/// much while others are still open: less has to be decided to find the first event.
+pub(crate) fn run_resultless(
+    history: &History,
+    part: &[u32],
+    decide: impl Fn(&View) -> Verdict,
+) -> Answer {
+    find(history, part, true, decide)
+}
+
+fn find(
+    history: &History,
+    part: &[u32],
+    cores_stand: bool,
+    decide: impl Fn(&View) -> Verdict,
+) -> Answer {
     match decide(&View { history, part, until: OPEN }) {
         Verdict::Valid(witness) => Answer::Valid { witness },
         Verdict::Outside(why) => Answer::NotApplicable { why },
         Verdict::Invalid(mut core, reason) => {
             core.sort_unstable();
             core.dedup();
-            let at = earliest(history, part, &core, decide);
+            let at = earliest(history, part, &core, cores_stand, decide);
             Answer::Invalid { core, at, reason }
         }
     }
@@ -81,6 +100,7 @@ fn earliest(
     history: &History,
     part: &[u32],
     core: &[u32],
+    cores_stand: bool,
     decide: impl Fn(&View) -> Verdict,
 ) -> Option<u32> {
     let completed = |&i: &u32| {
@@ -89,29 +109,33 @@ fn earliest(
     };
     let mut ends: Vec<u32> = part.iter().filter_map(completed).collect();
     ends.sort_unstable();
-    // The last completion by which a core is there, which is impossible whatever else is.
+    // The last completion by which a core is there.
     let there = |core: &[u32]| {
         let of = |&i: &u32| history.ops[i as usize].inv.max(completed(&i).unwrap_or(0));
         let last = core.iter().map(of).max()?;
         ends.partition_point(|&end| end <= last).checked_sub(1)
     };
+    let impossible = |end: usize| decide(&View { history, part, until: ends[end] });
+    let mut high = there(core)?;
+    if !cores_stand && !matches!(impossible(high), Verdict::Invalid(..)) {
+        return None; // one that was open then could have done otherwise; not seen to happen
+    }
     // The algorithms tend to find the first violation: step back from it, ever wider, and from
     // what is found there.
-    let mut high = there(core)?;
     let (mut low, mut step) = (0, 1);
     while low < high {
         let end = match high.checked_sub(step) {
             Some(end) if end >= low => end,
             _ => (low + high) / 2,
         };
-        match decide(&View { history, part, until: ends[end] }) {
+        match impossible(end) {
             Verdict::Invalid(core, _) => {
-                high = there(&core)?.min(end);
-                step *= 2;
+                high = if cores_stand { there(&core)?.min(end) } else { end };
+                step = step.saturating_mul(2);
             }
             Verdict::Valid(_) => {
                 low = end + 1;
-                step = high - low;
+                step = usize::MAX; // (halve from now on)
             }
             Verdict::Outside(_) => return None,
         }

@@ -24,7 +24,7 @@
 
 mod texts;
 
-use super::{invalid, pieces, run, split_by, Verdict, View};
+use super::{invalid, pieces, run_resultless, split_by, Verdict, View};
 use crate::check::{Answer, Budget};
 use crate::history::{History, OPEN};
 use crate::models::kv::{initial, Act, Kv, Reader};
@@ -44,7 +44,7 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
     let split = split_by(part, |i| history.ops[i as usize].key);
     let many = split.len() > 1;
     pieces(history, &split, |piece| {
-        match run(history, piece, |view| decide(view, &reader, start)) {
+        match run_resultless(history, piece, |view| decide(view, &reader, start)) {
             // The search is better asked about this key than about all of them at once.
             Answer::NotApplicable { .. } if many => {
                 search::check(history, piece, &Kv::new(history, piece, options), budget)
