@@ -49,3 +49,9 @@ models! {
     semaphore: "semaphore", 80;
     leader: "leader", 100;
 }
+
+/// What a core rests on may lie behind the completion at which the core itself is there.
+#[test]
+fn first_events_are_of_the_prefix_or_of_the_whole() {
+    one("queue", 9_100_000_183, false, &mut Tally::default());
+}
