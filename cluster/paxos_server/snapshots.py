@@ -55,7 +55,8 @@ class Snapshots:
             self._incarnation,
             self._acceptor.promised,
             dict(self._acceptor.accepted),
-            {s: learner.log[s] for s in range(self.slot + 1, learner.chosen_upto + 1)},
+            # Those beyond a gap too: the records of them go with the old log.
+            {slot: value for slot, value in learner.log.items() if slot > self.slot},
             learner.chosen_upto,
             self.slot,
             self.data,

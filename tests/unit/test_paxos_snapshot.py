@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
 
 from paxtest.cluster.paxos_server.ballot import Ballot
-from paxtest.cluster.paxos_server.config import Reads
+from paxtest.cluster.paxos_server.config import Config, Reads
 from paxtest.cluster.paxos_server.messages import (
     AcceptRecord,
     BootRecord,
     ChosenRecord,
+    LearnRecord,
     PromiseRecord,
     SnapshotChunk,
 )
-from paxtest.cluster.paxos_server.recovery import Remembered
+from paxtest.cluster.paxos_server.recovery import Remembered, checkpoint, remember
+from paxtest.cluster.paxos_server.replica import Replica
 from paxtest.cluster.paxos_server.simulator.disk import SimulatedDisk
 from paxtest.cluster.paxos_server.simulator.network import Weather
 from paxtest.cluster.paxos_server.simulator.simulation import Options, Simulation
+from paxtest.cluster.paxos_server.simulator.world import SimulatedClock, World
 from paxtest.cluster.paxos_server.storage import Storage
 from paxtest.cluster.paxos_server.wal import CorruptLog
 
@@ -130,3 +134,19 @@ def test_doubled_chunks_of_a_snapshot_do_not_multiply() -> None:
         world.run(world.now_s + 0.1)
     chunks = 100_000 // simulation.nodes[0].config.snapshot_chunk_bytes
     assert sent[SnapshotChunk] <= 3 * chunks + 20
+
+
+def test_what_is_learnt_beyond_a_gap_survives_a_checkpoint() -> None:
+    """A leader that has no vote in a slot holds its value by having learnt it alone."""
+    clock = SimulatedClock(World(0))
+    replica = Replica(
+        Config("n1", ("n1", "n2", "n3")), Remembered(incarnation=1), clock, random.Random(0)
+    )
+    replica.execution.learn(1, b"")
+    replica.execution.learn(3, b"")
+    replica.execution.apply()
+    replica.snap(1)
+    memory = replica.take().save
+    assert (memory.snapshot_slot, memory.chosen) == (1, {3: b""})
+    records = [*checkpoint(memory), LearnRecord(2, b""), ChosenRecord(3)]
+    assert remember(records, 1, memory.snapshot).chosen_upto == 3
