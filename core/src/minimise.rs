@@ -7,8 +7,8 @@
 //! goes. Taken out in chunks that get smaller (Zeller's ddmin).
 //!
 //! Where whatever is observed was provided before (`Model::sees_the_past`), what began only when
-//! the observer had ended matters nothing to it; unless nothing else provides what it saw, which
-//! is then the very error.
+//! the observer had ended matters nothing to it; but for the first, where none was in time, for
+//! that is then the very error.
 //!
 //! Operations that say nothing of what they observe have to stay, but for those that began when
 //! the proof was complete and nothing was under way: what is impossible stays so.
@@ -83,11 +83,9 @@ impl Shrink<'_> {
     /// What provides this token matters to this observer if it was invoked before that.
     fn end(&self, observer: u32, token: u64) -> u32 {
         let ret = self.history.ops[observer as usize].ret;
-        let in_time = self.first.get(&token).is_some_and(|&inv| inv < ret);
-        if self.model.sees_the_past() && in_time {
-            ret
-        } else {
-            OPEN
+        match self.first.get(&token) {
+            Some(&inv) if self.model.sees_the_past() => ret.max(inv + 1),
+            _ => OPEN,
         }
     }
 

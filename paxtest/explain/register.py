@@ -80,7 +80,7 @@ def too_early(tell: Teller, ops: list[int]) -> list[str]:
     if _is_read(tell, early):
         return [
             f"{tell.who(early)} {tell.deed(early)} {tell.ended(early)}, before there was such a "
-            f"value: {tell.noun(late)}, the only source of it, began {tell.began(late)}."
+            f"value: {tell.noun(late)}, the first source of it, began {tell.began(late)}."
         ]
     if _is_read(tell, late):
         return [

@@ -91,6 +91,14 @@ def test_what_a_register_was_given_later_is_left_out() -> None:
     assert part["minimal"]
 
 
+def test_of_what_came_too_late_the_first_is_kept() -> None:
+    late = [call for i in range(2000) for call in register(i)]
+    report = _core.check(history([(1, "read", None, 0), *late]), "register")
+    [part] = report["partitions"]
+    assert part["counterexample"] == [0, 1], part
+    assert part["minimal"]
+
+
 @pytest.mark.parametrize("model", ["counter", "mutex", "semaphore"])
 def test_what_began_when_all_was_decided_is_left_out(model: str) -> None:
     good: list[Call] = [(0, "acquire", None, None), (0, "release", None, None)]

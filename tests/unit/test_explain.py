@@ -53,7 +53,7 @@ def test_a_stale_read() -> None:
         (
             "register",
             [op(0, "read", None, 7, 0, 1), op(1, "write", 7, 7, 2, 3)],
-            "before there was such a value: p1's write of 7, the only source of it, began at",
+            "before there was such a value: p1's write of 7, the first source of it, began at",
         ),
         (
             "cas-register",
