@@ -24,7 +24,8 @@ impl Rng {
 
     /// Every choice takes a byte, so that a changed byte is another choice at the same place.
     pub fn of_bytes(bytes: &[u8]) -> Rng {
-        let state = bytes.iter().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(*b)));
+        let state =
+            bytes.iter().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(*b)));
         Rng { state, tape: bytes.iter().rev().copied().collect() }
     }
 
