@@ -17,6 +17,7 @@ LATE_FLUSHES = 16
 _HEADER = struct.Struct("<8sIQ")
 _MAGIC = b"PXSNAP1\n"
 _SLOT = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
 
 
 class Storage:
@@ -40,7 +41,7 @@ class Storage:
         if SNAPSHOT in self._disk.names():
             slot, snapshot = _decode(self._disk.read(SNAPSHOT))
         if self._bugs.active("index-not-atomic") and INDEX in self._disk.names():
-            slot = max(slot, *_SLOT.unpack(self._disk.read(INDEX)))
+            slot = max(slot, _index(self._disk.read(INDEX)))
         return remember(self._wal.open(), slot, snapshot)
 
     def append(self, records: list[Record]) -> None:
@@ -65,7 +66,8 @@ class Storage:
             self._late, self._late_flushes = memory, 0
             return
         if self._bugs.active("index-not-atomic") and SNAPSHOT in self._disk.names():
-            self._disk.replace(INDEX, _SLOT.pack(memory.snapshot_slot))
+            index = _SLOT.pack(memory.snapshot_slot)
+            self._disk.replace(INDEX, index + _CRC.pack(zlib.crc32(index)))
             self._late, self._late_flushes = memory, 0
             return
         self._replace_snapshot(memory)
@@ -83,6 +85,14 @@ class Storage:
         crc = zlib.crc32(memory.snapshot, zlib.crc32(slot))
         header = _HEADER.pack(_MAGIC, crc, memory.snapshot_slot)
         self._disk.replace(SNAPSHOT, header + memory.snapshot)
+
+
+def _index(data: bytes) -> int:
+    """Bug index-not-atomic: the slot of its file. A damaged one is noticed, as elsewhere."""
+    slot, crc = data[: _SLOT.size], data[_SLOT.size :]
+    if crc != _CRC.pack(zlib.crc32(slot)):
+        raise CorruptLog("the index is corrupt")
+    return int(_SLOT.unpack(slot)[0])
 
 
 def _decode(data: bytes) -> tuple[int, bytes]:
