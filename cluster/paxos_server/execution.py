@@ -23,6 +23,8 @@ class Execution:
         self.commands: dict[int, tuple[bytes, list[Command]]] = {}
         self._proposed: dict[int, list[Command]] = {}  # for bug reply-by-slot only
         self._bugs = roles.bugs
+        self.deposed = False  # somebody else has led meanwhile: this node must lead no more
+        self._proposer = roles.proposer
         self._learner = roles.learner
         self._acceptor = roles.acceptor
         self._outbox = roles.outbox
@@ -53,6 +55,8 @@ class Execution:
         """The value is chosen in the slot; nothing is executed yet."""
         if self._learner.is_chosen(slot):
             return
+        if self._proposer.contradicted_by(slot, value):
+            self.deposed = True
         accepted = self._acceptor.accepted.get(slot)
         if accepted is None or accepted[1] != value:
             self._outbox.persist(LearnRecord(slot, value))
@@ -97,6 +101,8 @@ class Execution:
         """Jump to the state after `slot`, which another node came to."""
         if self._trace is not None:
             self._trace.add("install", slot, state_id(snapshot), self.applied)
+        if self._proposer.contradicted_by(slot, None):
+            self.deposed = True
         self.state.restore(snapshot)
         for passed in range(self.applied + 1, slot + 1):
             self._acceptor.forget(passed)

@@ -137,6 +137,17 @@ class Proposer:
             return []
         return [node for node in membership.voters if node not in self.promises]
 
+    def contradicted_by(self, slot: int, value: bytes | None) -> bool:
+        """Does what is chosen in the slot show, to one who leads, that a higher ballot has led
+        since? It is another value than we propose there, or we have not come so far. To go on
+        would be to announce as chosen, under our ballot, what was chosen under another."""
+        if self.phase is not Phase.LEADING:
+            return False
+        if value is None:  # a snapshot: what it holds of our open slots is not to be seen
+            return slot >= self.next_slot or any(open_ <= slot for open_ in self.open)
+        mine = self.open.get(slot)
+        return slot >= self.next_slot or (mine is not None and mine.value != value)
+
     def _holders(self, slot: int, value: bytes) -> set[str]:
         """Bug learn-by-value: who said to have accepted the value, under whatever ballot."""
         return {

@@ -293,6 +293,9 @@ class Replica:
 
     def _handle(self, source: str, message: Message) -> None:
         self._handlers[type(message)](source, message)
+        if self.execution.deposed:
+            self.execution.deposed = False
+            self.elections.step_down()
 
     def _deliver_to_self(self) -> None:
         to_self = self.outbox.to_self

@@ -84,9 +84,9 @@ class Replication:
         """A promise for the ballot that leads already, of a node that votes in slots to come."""
         if message.ballot != self._proposer.ballot or source in self._proposer.promises:
             return
+        self._proposer.promised_late(source, message)
         for slot, value in message.chosen:
             self._execution.learn(slot, value)
-        self._proposer.promised_late(source, message)
         if self._trace is not None:
             self._trace.add("lead", self._proposer.ballot, sorted(self._proposer.promises))
         self._execution.apply()

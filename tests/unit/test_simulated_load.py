@@ -37,8 +37,8 @@ def test_counters_are_incremented_by_transactions_too() -> None:
     commands: Counter[bytes] = Counter()
     for node in simulation.nodes:
         request = node.request
-        node.request = lambda args, reply, request=request: (  # type: ignore[method-assign,misc]
-            commands.update([args[0]]), request(args, reply)
+        node.request = lambda args, *more, request=request: (  # type: ignore[method-assign,misc]
+            commands.update([args[0]]), request(args, *more)
         )[1]  # fmt: skip
     simulation.run()
     assert commands[b"MULTI"] >= 5 and commands[b"INCRBY"] >= 5
