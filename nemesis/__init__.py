@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from paxtest.cluster.protocol import Cluster
-from paxtest.errors import PlanError, Unsupported
+from paxtest.errors import PlanError, Unsupported, did_you_mean
 from paxtest.nemesis.clock import ClockFamily
 from paxtest.nemesis.delay import DelayFamily
 from paxtest.nemesis.disk import DiskFamily
@@ -53,11 +52,9 @@ def parse(text: str) -> list[str]:
         return names()
     for kind in wanted:
         if kind not in FAMILIES:
-            close = difflib.get_close_matches(kind, names(), n=1)
-            meant = f"did you mean {close[0]!r}? " if close else ""
             raise PlanError(
                 f"no nemesis is named {kind!r}",
-                f"{meant}Known are {', '.join(names())}, 'all' and 'none'",
+                f"{did_you_mean(kind, names())}Known are {', '.join(names())}, 'all' and 'none'",
             )
     return list(dict.fromkeys(wanted))
 

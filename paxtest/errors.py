@@ -18,7 +18,8 @@ PaxtestError                      exit code 255
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class PaxtestError(Exception):
@@ -108,3 +109,9 @@ class NodeNotReady(PaxtestError):
 
 class InternalError(PaxtestError):
     """paxtest disagrees with itself. A bug of ours, said loudly; never a verdict."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'? ` for the closest known name, or nothing: the beginning of a hint."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"did you mean {close[0]!r}? " if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import secrets
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from paxtest import presets
-from paxtest.errors import PlanError
+from paxtest.errors import PlanError, did_you_mean
 
 MAX_NODES = 99
 MAX_WORKERS = 10_000
@@ -250,8 +249,7 @@ def _explain(error: ValidationError, path: Path | None) -> tuple[str, str]:
             assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
             model = annotation
         known = sorted(model.model_fields)
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(str(first["loc"][-1]), known)
         return f"unknown name {where!r}{source}", f"{hint}known here: {', '.join(known)}"
     message = first["msg"].removeprefix("Value error, ")
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from paxtest.errors import PlanError
+from paxtest.errors import PlanError, did_you_mean
 
 T = TypeVar("T")
 
@@ -38,11 +37,9 @@ class Registry(Generic[T]):
             if entry.name == name:
                 return cast(T, self._imported(entry.load, name))
         known = self.names()
-        close = difflib.get_close_matches(name, known, 1)
-        suggestion = f"did you mean {close[0]!r}? " if close else ""
         raise PlanError(
             f"unknown {self.noun} {name!r}",
-            f"{suggestion}known: {', '.join(known)}; or give path.py:Name",
+            f"{did_you_mean(name, known)}known: {', '.join(known)}; or give path.py:Name",
         )
 
     def _from_file(self, name: str) -> T:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
-from paxtest.errors import PlanError
+from paxtest.errors import PlanError, did_you_mean
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Before a commit: does it work at all?
@@ -51,8 +50,7 @@ def names() -> list[str]:
 def values(preset: str, system: str, workload: str) -> dict[str, Any]:
     """Dotted names and their values. Raises PlanError for an unknown preset."""
     if preset not in PRESETS:
-        close = difflib.get_close_matches(preset, names(), 1)
-        meant = f"did you mean {close[0]!r}? " if close else ""
+        meant = did_you_mean(preset, names())
         raise PlanError(f"no preset is named {preset!r}", f"{meant}Known are {', '.join(names())}")
     found = dict(PRESETS[preset])
     for name, value in SYSTEM_OPTIONS.get((preset, system), {}).items():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
-from paxtest.errors import PlanError
+from paxtest.errors import PlanError, did_you_mean
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -19,11 +18,9 @@ def read(workload: str, options: Mapping[str, Any], schema: type[T]) -> T:
     known = [field.name for field in msgspec.structs.fields(schema)]
     for name in options:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            meant = f"did you mean {close[0]!r}? " if close else ""
             raise PlanError(
                 f"workload {workload} has no option {name!r}",
-                f"{meant}its options: {', '.join(known)}",
+                f"{did_you_mean(name, known)}its options: {', '.join(known)}",
             )
     try:
         return msgspec.convert(dict(options), schema, strict=False)

@@ -15,7 +15,7 @@ from paxtest.cluster.paxos_server.bugs import BUGS, Bugs
 from paxtest.cluster.paxos_server.config import EngineName
 from paxtest.cluster.protocol import Cluster
 from paxtest.cluster.systems.redis_client import RedisClient, connection
-from paxtest.errors import NodeNotReady, PlanError, RemoteError
+from paxtest.errors import NodeNotReady, PlanError, RemoteError, did_you_mean
 from paxtest.remote import daemon
 from paxtest.store import TRACE
 
@@ -65,7 +65,10 @@ class PaxosSystem:
         self.bugs: list[str] = list(options.get("bugs") or [])
         for bug in self.bugs:
             if bug not in BUGS:
-                raise PlanError(f"unknown bug {bug!r}", f"known: {', '.join(sorted(BUGS))}")
+                raise PlanError(
+                    f"unknown bug {bug!r}",
+                    f"{did_you_mean(bug, BUGS)}known: {', '.join(sorted(BUGS))}",
+                )
         self.engine = self._engine()
         self._traces = self._leaves_traces()
         self._faketime: dict[str, str] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paxtest.errors import UsageError
+from paxtest.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from paxtest.progress import Progress
@@ -58,7 +58,9 @@ def zoo(
     chosen = known if bugs == ALL else [name.strip() for name in bugs.split(",")]
     for name in chosen:
         if name not in known:
-            raise UsageError(f"unknown bug {name!r}", f"known: {', '.join(known)}")
+            raise UsageError(
+                f"unknown bug {name!r}", f"{did_you_mean(name, known)}known: {', '.join(known)}"
+            )
     budget_s = _seconds(budget)
     mode = Mode.SIMULATE if simulate else Mode.CLUSTER
     count = seeds or (500 if simulate else 4)

@@ -178,3 +178,10 @@ def test_a_budget_that_is_none_is_refused(budget: str) -> None:
 
     with pytest.raises(UsageError, match="--budget"):
         _seconds(budget)
+
+
+def test_a_bug_that_is_mistyped_is_guessed() -> None:
+    for words in (["zoo", "--bugs", "local-raed"], ["run", "--bug", "local-raed"]):
+        done = paxtest(*words)
+        assert done.returncode == 254
+        assert "did you mean 'local-read'? known:" in done.stderr
