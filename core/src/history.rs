@@ -9,8 +9,6 @@ pub struct ValueId(pub u64);
 
 impl ValueId {
     pub const NIL: ValueId = ValueId(0);
-    /// Equal to no value of any history.
-    pub const ABSENT: ValueId = ValueId(1 << 62);
     const INT_TAG: u64 = 1 << 63;
     const INT_MAX: i64 = (1 << 61) - 1;
 
@@ -166,7 +164,7 @@ pub struct Operation {
 }
 
 /// A parsed history: operations in order of invocation.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct History {
     pub ops: Vec<Operation>,
     pub values: Values,

@@ -92,7 +92,10 @@ pub fn default_initial(model: &str) -> Plain {
 /// How a model sees the initial value `given`.
 pub fn start(model: &str, given: Plain) -> Plain {
     match model {
-        "versioned-register" => List(vec![Int(0), given]),
+        "versioned-register" => match given {
+            List(pair) if pair.len() == 2 && matches!(pair[0], Int(0..)) => List(pair),
+            _ => List(vec![Int(0), given]),
+        },
         "semaphore" => List(vec![Int(0), given]), // taken, all
         "mutex" | "owned-mutex" | "fenced-mutex" => List(vec![Nil, Nil]), // holder, last token
         "grow-set" | "set" | "priority-queue" => List(sorted(given.list())),

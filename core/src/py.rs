@@ -1,5 +1,6 @@
 //! The Python face of checking: `check`, `models`.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,9 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::check::{Answer, Limit};
-use crate::formats::py::{value_from_py, value_to_py, PyHistory};
+use crate::formats::py::{find_py, value_from_py, value_to_py, PyHistory};
 use crate::formats::{parse_line, Builder, Event, Kind, Limits};
-use crate::history::{History, Value, ValueId};
+use crate::history::History;
 use crate::orchestrate::{self, Partition, Settings, Subject};
 use crate::python_model::{self, Asking, PythonModel};
 use crate::registry::{self, Fast, Initial, Options, Spec};
@@ -28,22 +29,25 @@ impl AnyValue {
     }
 }
 
-/// The value that `initial` stands for in this history. One that does not occur in it gets an
-/// id that nothing else has.
-fn initial(history: &History, given: &Bound<'_, PyAny>) -> PyResult<Initial> {
+/// What `given` stands for in this history, which is copied to hold it where it does not occur.
+fn initial(history: &mut Cow<'_, History>, given: Option<&Bound<'_, PyAny>>) -> PyResult<Initial> {
+    let Some(given) = given else { return Ok(Initial::Default) };
     if given.is_instance_of::<AnyValue>() {
         return Ok(Initial::Any);
     }
-    let value = if let Ok(b) = given.extract::<bool>() {
-        Value::Bool(b)
-    } else if let Ok(i) = given.extract::<i64>() {
-        Value::Int(i)
-    } else if let Ok(s) = given.extract::<String>() {
-        Value::Str(s.into())
-    } else {
-        return Err(PyValueError::new_err("initial: bool, int or str expected"));
+    let depth = Limits::default().depth;
+    let value = match find_py(history, given, depth)? {
+        Some(value) => value,
+        None => {
+            let values = &mut history.to_mut().values;
+            value_from_py(&mut |value| values.intern(value), given, depth)?
+        }
     };
-    Ok(Initial::Value(history.values.find(&value).unwrap_or(ValueId::ABSENT)))
+    Ok(Initial::Value(value))
+}
+
+fn wrong_initial(message: String) -> PyErr {
+    PyValueError::new_err(format!("initial: {message}"))
 }
 
 fn find(name: &str) -> PyResult<&'static Spec> {
@@ -85,11 +89,9 @@ fn check<'py>(
     witness: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let started = Instant::now();
-    let h = history.history();
-    let initial = match initial {
-        Some(given) => self::initial(h, &given)?,
-        None => Initial::Default,
-    };
+    let mut h = Cow::Borrowed(history.history());
+    let initial = self::initial(&mut h, initial.as_ref())?;
+    let h = &*h;
     let cancel = AtomicBool::new(false);
     let settings = Settings {
         algorithm,
@@ -103,6 +105,12 @@ fn check<'py>(
     if let Ok(custom) = model.cast::<PythonModel>() {
         let custom = custom.get();
         algorithm_of(algorithm, &custom.name, &[])?;
+        if initial != Initial::Default {
+            return Err(wrong_initial(format!(
+                "model {} is written in Python and says itself what it starts with; leave it out",
+                custom.name
+            )));
+        }
         let (parts, keys) = python_model::split(py, h, custom)?;
         let asking = Asking::new(py, custom, &cancel)?;
         let found = run(py, &cancel, || {
@@ -115,14 +123,7 @@ fn check<'py>(
     }
     let spec = find(model.extract()?)?;
     algorithm_of(algorithm, spec.name, spec.fast)?;
-    if settings.options.initial == Initial::Any && !registry::ANY_INITIAL.contains(&spec.name) {
-        return Err(PyValueError::new_err(format!(
-            "initial: model {} cannot do without a known value, ANY is for {}; say which value \
-             it is, or leave it out",
-            spec.name,
-            registry::ANY_INITIAL.join(", ")
-        )));
-    }
+    spec.start(h, initial).map_err(wrong_initial)?;
     py.detach(|| orchestrate::validate(h, spec)).map_err(PyValueError::new_err)?;
     let found = run(py, &cancel, || {
         let parts = orchestrate::split(h, spec.per_key);
@@ -208,13 +209,15 @@ impl PyStream {
             }
             Some(given) => {
                 let depth = Limits::default().depth;
-                Initial::Value(value_from_py(&mut builder, &given, depth)?)
+                Initial::Value(value_from_py(&mut |v| builder.intern(v), &given, depth)?)
             }
             None => Initial::Default,
         };
+        let spec = find(model)?;
+        spec.start(&builder.history, initial).map_err(wrong_initial)?;
         let stream = Stream::new(
             builder,
-            find(model)?,
+            spec,
             Options { initial },
             duration(time_budget_s)?,
             memory_budget_mb << 20,
@@ -249,9 +252,9 @@ impl PyStream {
                 .ok_or_else(|| PyValueError::new_err(format!("unknown type {:?}", &*kind)))?;
             event.f = builder.function(f.as_bytes()).map_err(PyValueError::new_err)?;
             if !key.is_none() {
-                event.key = Some(value_from_py(builder, &key, depth)?);
+                event.key = Some(value_from_py(&mut |v| builder.intern(v), &key, depth)?);
             }
-            event.value = value_from_py(builder, &value, depth)?;
+            event.value = value_from_py(&mut |v| builder.intern(v), &value, depth)?;
             self.stream.event(&event).map_err(PyValueError::new_err)?;
         }
         Ok(())

@@ -49,6 +49,25 @@ pub struct Spec {
     pub model: fn(&History, &[u32], &Options) -> Box<dyn Model>,
     /// Err: what the values of this operation should have been.
     pub well_formed: fn(&History, &Operation) -> Result<(), &'static str>,
+    /// Err: what an initial value should have been.
+    pub initial: fn(&History, ValueId) -> Result<(), &'static str>,
+}
+
+impl Spec {
+    /// Err, in words for the user, where this data type cannot start so.
+    pub fn start(&self, history: &History, initial: Initial) -> Result<(), String> {
+        match initial {
+            Initial::Any if !ANY_INITIAL.contains(&self.name) => Err(format!(
+                "model {} cannot do without a known value, ANY is for {}; say which value it \
+                 is, or leave it out",
+                self.name,
+                ANY_INITIAL.join(", ")
+            )),
+            Initial::Value(value) if value != ValueId::NIL => (self.initial)(history, value)
+                .map_err(|expected| format!("model {} takes {expected}", self.name)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Those whose initial value may be unknown.

@@ -65,7 +65,7 @@ class Linearizable:
                 str(error), "`paxtest list models` shows each model with its functions"
             ) from error
         certified = self._certify(history, report)
-        result = summarise(history, report)
+        result = summarise(history, report, self.initial)
         result.certified = certified
         result.seconds = time.monotonic() - started
         return result
@@ -92,8 +92,11 @@ def read(evidence: Evidence) -> History:
         raise HistoryError(f"{where}: {message}" + (f": {text}" if text else ""), hint) from error
 
 
-def summarise(history: History, report: CheckReport) -> CheckResult:
-    """The core's report as the result of a checker, not yet certified."""
+def summarise(history: History, report: CheckReport, initial: Any = None) -> CheckResult:
+    """The core's report as the result of a checker, not yet certified.
+
+    `initial`: the value before the first operation, as the check was given it.
+    """
     verdict = Verdict(report["verdict"])
     result = CheckResult(
         name=Linearizable.name,
@@ -105,7 +108,7 @@ def summarise(history: History, report: CheckReport) -> CheckResult:
     )
     result.details["algorithms"] = report["algorithms"]
     result.details["model"] = report["model"]
-    result.explanation = explain.explain(history, report)
+    result.explanation = explain.explain(history, report, initial)
     bad = explain.first_invalid(report)
     if bad is not None:
         result.counterexample = explain.operations(history, bad["counterexample"])

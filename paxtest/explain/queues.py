@@ -49,29 +49,43 @@ def too_early(tell: Teller, ops: list[int]) -> list[str]:
 
 
 def overtaken(tell: Teller, ops: list[int]) -> list[str]:
-    """[enqueue a, enqueue b, dequeue a, dequeue b]: a went in first, b came out first."""
-    in_a, in_b, out_a, out_b = ops[:4]
-    a, b = _element(tell, in_a), _element(tell, in_b)
+    """[enqueue a, enqueue b, dequeue a, dequeue b]: a went in first, b came out first. Elements
+    that were there from the start have no enqueue."""
+    out_a, out_b = [n for n in ops if tell.op(n)["arg"] is None]
+    a, b = _element(tell, out_a), _element(tell, out_b)
     return [
-        f"{a} went in before {b}: {tell.process(in_a)}'s enqueue of {a} {tell.acknowledged(in_a)}, "
-        f"before that of {b} began {tell.began(in_b)}.",
+        f"{a} went in before {b}: {_went_in_first(tell, ops, a, b)}.",
         f"But {b} came out before {a}: {tell.who(out_b)} had it {tell.ended(out_b)}, before "
         f"{tell.who(out_a)} began to take {a} {tell.began(out_a)}.",
     ]
 
 
 def lost(tell: Teller, ops: list[int]) -> list[str]:
-    """[enqueue a, enqueue b, dequeue b, ...]: a went in first, b came out, a never did."""
-    in_a, in_b, out_b = ops[:3]
-    a, b = _element(tell, in_a), _element(tell, in_b)
+    """[enqueue a, enqueue b, dequeue b, ...]: a went in first, b came out, a never did. Elements
+    that were there from the start have no enqueue; the rest are dequeues of unknown outcome."""
+    out_b = next(n for n in ops if tell.op(n)["arg"] is None and _out(tell, n) is not None)
+    b = _element(tell, out_b)
+    put = next((n for n in ops if _element(tell, n) != b and tell.op(n)["arg"] is not None), None)
+    a = "an element" if put is None else _element(tell, put)
+    it = "it" if put is None else a
     said = (
-        f"{a} was lost: {tell.process(in_a)}'s enqueue of it {tell.acknowledged(in_a)}, before "
-        f"that of {b} began {tell.began(in_b)}; yet {tell.who(out_b)} took {b} "
-        f"{tell.ended(out_b)}, and nobody can have taken {a} before."
+        f"{a[:1].upper()}{a[1:]} was lost: {_went_in_first(tell, ops, a, b)}; yet "
+        f"{tell.who(out_b)} took {b} {tell.ended(out_b)}, and nobody can have taken {it} before."
     )
-    if len(ops) > 3:
+    if any(tell.op(n)["arg"] is None and _out(tell, n) is None for n in ops):
         said += " The dequeues whose outcome nobody knows are too few, or began too late."
     return [said]
+
+
+def _went_in_first(tell: Teller, ops: list[int], a: str, b: str) -> str:
+    """How it is known that element a went in before b."""
+    puts = {_element(tell, n): n for n in ops if tell.op(n)["arg"] is not None}
+    if a in puts and b in puts:
+        return (
+            f"{tell.process(puts[a])}'s enqueue of it {tell.acknowledged(puts[a])}, before that "
+            f"of {b} began {tell.began(puts[b])}"
+        )
+    return f"it was there from the start{'' if b in puts else f', before {b}'}"
 
 
 def not_empty(tell: Teller, ops: list[int]) -> list[str]:
@@ -128,14 +142,15 @@ def too_often(tell: Teller, ops: list[int]) -> list[str]:
         puts = [n for n in same if tell.op(n)["arg"] is not None and begun_by(tell, n, take)]
         takes = [n for n in latest_first(tell, same) if tell.op(n)["arg"] is None]
         takes = takes[takes.index(take) :]
-        if len(takes) > len(puts):
-            what = value(_out(tell, take))
+        what = value(_out(tell, take))
+        there = [value(v) for v in tell.initial or ()].count(what)
+        if len(takes) > len(puts) + there:
             said = f"{tell.who(take)} took {what} {tell.ended(take)}, "
-            if not puts:
+            if not puts and not there:
                 return [f"{said}before anybody had begun to put it there."]
             return [
                 f"{said}by when it had been taken {times(len(takes))}, but been put there "
-                f"{times(len(puts))} at most."
+                f"{times(len(puts) + there)} at most."
             ]
     return []
 

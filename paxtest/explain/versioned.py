@@ -58,6 +58,14 @@ def _version(said: Any) -> int | None:
     return said if known else None
 
 
+def _start(tell: Teller) -> tuple[int, Any]:
+    """The version and the value before the first operation."""
+    given = tell.initial
+    if isinstance(given, list | tuple) and len(given) == 2 and _version(given[0]) is not None:
+        return given[0], given[1]
+    return 0, given
+
+
 def _two_values(tell: Teller, acts: list[Act]) -> list[str]:
     """Two operations know one version with different values, or both made it."""
     first: dict[int, Act] = {}
@@ -82,8 +90,9 @@ def _two_values(tell: Teller, acts: list[Act]) -> list[str]:
 
 def _unwritten(tell: Teller, acts: list[Act]) -> list[str]:
     """A read of a value that nobody had begun to write."""
+    version, initially = _start(tell)
     for act in acts:
-        if act.change or not act.version:
+        if act.change or act.version in (None, version) or act.value == initially:
             continue
         sources = [a for a in acts if a.change and a.value == act.value]
         if any(begun_by(tell, a.number, act.number) for a in sources):
@@ -126,7 +135,7 @@ def _too_few(tell: Teller, acts: list[Act]) -> list[str]:
     """A version that takes more changes than had begun."""
     for act in acts:
         begun = [a for a in acts if a.change and begun_by(tell, a.number, act.number)]
-        if act.version is not None and act.version > len(begun):
+        if act.version is not None and act.version > _start(tell)[0] + len(begun):
             return [
                 f"{_saw(tell, act)}, but only {_count(len(begun), 'change')} had begun by "
                 "then, and each raises the version by one."
@@ -138,7 +147,7 @@ def _too_many(tell: Teller, acts: list[Act]) -> list[str]:
     """A version lower than the changes acknowledged before."""
     for act in acts:
         done = [a for a in acts if a.change and ended_before(tell, a.number, act.number)]
-        if act.version is not None and act.version < len(done) + act.change:
+        if act.version is not None and act.version < _start(tell)[0] + len(done) + act.change:
             listed = "; ".join(
                 f"{tell.noun(a.number)} {tell.acknowledged(a.number)}" for a in done[:LISTED_MAX]
             )
@@ -169,7 +178,8 @@ def _wrong_cas(tell: Teller, acts: list[Act]) -> list[str]:
                 f"{value(before.value)}: {_told(tell, before)}."
             ]
         sources = [a for a in acts if a.change and a.value == old and a is not act]
-        if not any(begun_by(tell, a.number, act.number) for a in sources) and old != tell.initial:
+        begun = any(begun_by(tell, a.number, act.number) for a in sources)
+        if not begun and old != _start(tell)[1]:
             return [
                 f"{tell.noun(act.number)} {tell.acknowledged(act.number)}, but no operation that "
                 f"may have happened had begun to write {value(old)} by then."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Self
 
-from paxtest.checkers.semantics import Call, Semantics, changes
+from paxtest.checkers.semantics import Call, Semantics, changes, thaw
 from paxtest.models.base import Model, Operation, successors
 
 
@@ -40,18 +40,6 @@ def semantics(model: Model) -> Semantics:
 
 def operation(call: Call) -> Operation:
     return Operation(call.f, thaw(call.arg), thaw(call.out), call.known)
-
-
-def thaw(value: Any) -> Any:
-    """The inverse of `freeze`: values as a history has them."""
-    match value:
-        case ("bool", bool(truth)):
-            return truth
-        case ("map", frozenset() as entries):
-            return {thaw(k): thaw(v) for k, v in entries}
-        case tuple():
-            return [thaw(v) for v in value]
-    return value
 
 
 def partition(model: Model) -> Callable[[Any], Hashable] | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from paxtest import _core
+from paxtest import _core, explain
 from paxtest.checkers.semantics import find
 from paxtest.checkers.verify import Columns, brute_force, certify
 
@@ -79,6 +79,14 @@ def _versioned(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     return after, [version + 1, arg] if version % 2 else version + 1
 
 
+def _register(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
+    if f == "read":
+        return state, state
+    if f == "cas" and arg[0] != state:
+        raise KeyError("another value")
+    return (arg[1] if f == "cas" else arg), arg
+
+
 def _registers(state: Any, f: str, arg: Any, who: int) -> tuple[Any, Any]:
     if f == "read":
         return state, dict(state)
@@ -117,6 +125,8 @@ def _several(f: str, number: int) -> Any:
 
 
 TYPES = {
+    "register": Type(["read", "write!"], None, _register),
+    "cas-register": Type(["read", "write!", "cas!"], None, _register, _cas),
     "versioned-register": Type(["read", "write!", "cas!"], (0, None), _versioned, _cas),
     "multi-register": Type(["read", "write!", "txn!"], {}, _registers, _several),
     "counter": Type(["add", "read", "fetch-add", "add-and-get"], 0, _counter),
@@ -135,9 +145,39 @@ TYPES = {
 }
 
 
-def make(model: str, rng: random.Random) -> list[Any]:
+class Start(NamedTuple):
+    given: Any
+    """The initial value as a user gives it."""
+    state: Any
+    """And as TYPES spells it."""
+
+
+STARTS = {
+    "register": [Start(2, 2), Start([1, "a"], [1, "a"]), Start(True, True)],
+    "cas-register": [Start(2, 2), Start({"a": [1]}, {"a": [1]})],
+    "versioned-register": [
+        Start([4, 2], (4, 2)),
+        Start(2, (0, 2)),
+        Start([0, [1, 2]], (0, [1, 2])),
+    ],
+    "multi-register": [Start({"x": 2, "y": 1}, {"x": 2, "y": 1})],
+    "counter": [Start(7, 7), Start(-3, -3)],
+    "append-list": [Start([2, 2, "b"], [2, 2, "b"])],
+    "grow-set": [Start([2, "b"], [2, "b"])],
+    "set": [Start([2, 1], [2, 1]), Start((3,), [3])],
+    "queue": [Start([2, 90], [2, 90])],
+    "stack": [Start([2, 90], [2, 90])],
+    "priority-queue": [Start([90, 2], [2, 90])],
+    "kv": [Start("x1y", "x1y"), Start("old", "old")],
+    "semaphore": [Start(1, False)],
+}
+
+
+def make(model: str, rng: random.Random, start: Start | None = None) -> list[Any]:
     """Up to 10 operations of up to 4 processes; half of the histories have a wrong answer."""
     functions, state, do, argument = TYPES[model]
+    if start is not None:
+        state = start.state
     rows: list[list[Any]] = []
     running: dict[int, tuple[int, bool]] = {}
     fresh, now, total = 0, 0, rng.randint(2, 10)
@@ -191,6 +231,73 @@ def make(model: str, rng: random.Random) -> list[Any]:
             if rng.random() < 0.3:
                 a[5], a[4] = "fail", None
     return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("model", sorted(STARTS))
+def test_initial_values(model: str) -> None:
+    """Given ones make the same verdicts as brute force has, certified, in streams too."""
+    invalid = 0
+    for seed in range(HISTORIES // 5):
+        rng = random.Random(seed)
+        start = rng.choice(STARTS[model])
+        rows = make(model, rng, start)
+        history = _core.History.from_ops(rows)
+        report = _core.check(history, model, initial=start.given)
+        semantics = find(model, start.given)
+        assert semantics is not None
+        expected = brute_force(Columns(history), range(len(history)), semantics)
+        said = f"{model}, seed {seed}, {start}: {report['verdict']}\n" + "\n".join(map(str, rows))
+        assert report["verdict"] == ("valid" if expected else "invalid"), said
+        assert certify(history, report, initial=start.given), said
+        stream = _core.Stream(model, initial=start.given)
+        stream.feed(_events(history))
+        stream.finish()
+        assert stream.verdict() == report["verdict"], said
+        explain.explain(history, report, start.given)
+        invalid += not expected
+    assert invalid > HISTORIES / 100
+
+
+def _events(history: _core.History) -> list[Any]:
+    """The events of a history as a stream takes them."""
+    events = []
+    for number in range(len(history)):
+        op = history.operation(number)
+        start = (op["inv"], 0, op["process"], "invoke", op["f"], op["key"], op["arg"])
+        events.append(start)
+        if op["ret"] is not None:
+            events.append((op["ret"], 0, op["process"], op["type"], op["f"], op["key"], op["out"]))
+    return sorted(events, key=lambda e: e[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "initial", "takes"),
+    [
+        ("kv", 1, "a string"),
+        ("kv", ["a"], "a string"),
+        ("counter", "1", "an integer"),
+        ("counter", [1], "an integer"),
+        ("semaphore", -1, "number of permits"),
+        ("append-list", 1, "a list of the elements"),
+        ("grow-set", "a", "a list of the elements"),
+        ("set", {"a": 1}, "a list of the elements"),
+        ("queue", [1, None], "none of them nil"),
+        ("stack", 3, "none of them nil"),
+        ("priority-queue", "a", "none of them nil"),
+        ("multi-register", [1], "a map"),
+        ("mutex", True, "no initial value"),
+        ("owned-mutex", 1, "no initial value"),
+        ("fenced-mutex", 1, "no initial value"),
+        ("leader", {"1": "n1"}, "no initial value"),
+        ("register", object(), "a value of type object"),
+    ],
+)
+def test_what_a_model_cannot_start_with_is_an_error(model: str, initial: Any, takes: str) -> None:
+    history = _core.History.from_ops([])
+    with pytest.raises(ValueError, match=takes):
+        _core.check(history, model, initial=initial)
+    with pytest.raises(ValueError, match=takes):
+        _core.Stream(model, initial=initial)
 
 
 @pytest.mark.parametrize("model", sorted(TYPES))

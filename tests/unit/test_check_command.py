@@ -142,6 +142,23 @@ def test_wrong_options_are_one_clear_message(files: dict[str, Path], args: list[
     assert "Traceback" not in done.stderr
 
 
+def test_initial_of_every_kind(tmp_path: Path) -> None:
+    queue = tmp_path / "queue.jsonl"
+    queue.write_text(
+        '{"process": 0, "type": "invoke", "f": "dequeue"}\n'
+        '{"process": 0, "type": "ok", "f": "dequeue", "value": "a"}\n'
+    )
+    assert paxtest(queue).returncode == 1
+    assert paxtest(queue, "--initial", "[]").returncode == 1
+    assert paxtest(queue, "--initial", '["a", [1]]').returncode == 0
+    late = paxtest(queue, "--initial", '["b", "a"]')
+    assert late.returncode == 1
+    assert "An element was lost: it was there from the start, before" in late.stdout
+    wrong = paxtest(queue, "--initial", "7")
+    assert wrong.returncode == 254
+    assert "model queue takes a list of the elements" in wrong.stderr
+
+
 def test_initial(files: dict[str, Path]) -> None:
     assert paxtest(files["bad"], "--initial", "7").returncode == 0
     assert paxtest(files["bad"], "--initial", "any").returncode == 0

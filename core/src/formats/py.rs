@@ -122,9 +122,9 @@ impl PyHistory {
                 .ok_or_else(|| {
                     PyValueError::new_err(format!("outcome {outcome:?}: ok, fail or info expected"))
                 })?;
-            row.key = Some(value_from_py(&mut builder, &key, limits.depth)?);
-            row.arg = value_from_py(&mut builder, &argument, limits.depth)?;
-            row.out = value_from_py(&mut builder, &result, limits.depth)?;
+            row.key = Some(value_from_py(&mut |v| builder.intern(v), &key, limits.depth)?);
+            row.arg = value_from_py(&mut |v| builder.intern(v), &argument, limits.depth)?;
+            row.out = value_from_py(&mut |v| builder.intern(v), &result, limits.depth)?;
             row.invoked_ns = invoked_ns;
             row.completed_ns = completed_ns;
             rows.push(row);
@@ -302,14 +302,17 @@ impl PyHistory {
     }
 }
 
-/// A Python object as a value; tuples count as lists.
+/// A Python object as a value; tuples count as lists. `intern` gives values their ids.
 pub fn value_from_py(
-    builder: &mut Builder,
+    intern: &mut dyn FnMut(Value) -> ValueId,
     object: &Bound<'_, PyAny>,
     depth: usize,
 ) -> PyResult<ValueId> {
     let deeper =
         depth.checked_sub(1).ok_or_else(|| PyValueError::new_err("values nested too deeply"))?;
+    let items = |intern: &mut dyn FnMut(Value) -> ValueId| -> PyResult<Vec<_>> {
+        object.try_iter()?.map(|item| value_from_py(intern, &item?, deeper)).collect()
+    };
     let value = if object.is_none() {
         return Ok(ValueId::NIL);
     } else if let Ok(b) = object.cast::<PyBool>() {
@@ -323,21 +326,14 @@ pub fn value_from_py(
     } else if let Ok(d) = object.cast::<PyDict>() {
         let mut entries = Vec::with_capacity(d.len());
         for (k, v) in d.iter() {
-            entries
-                .push((value_from_py(builder, &k, deeper)?, value_from_py(builder, &v, deeper)?));
+            entries.push((value_from_py(intern, &k, deeper)?, value_from_py(intern, &v, deeper)?));
         }
         Value::Map(sorted_map(entries))
     } else if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
-        let mut items = Vec::with_capacity(object.len()?);
-        for item in object.try_iter()? {
-            items.push(value_from_py(builder, &item?, deeper)?);
-        }
+        let items = items(intern)?;
         Value::List(items.into())
     } else if object.is_instance_of::<PySet>() || object.is_instance_of::<PyFrozenSet>() {
-        let mut items = Vec::with_capacity(object.len()?);
-        for item in object.try_iter()? {
-            items.push(value_from_py(builder, &item?, deeper)?);
-        }
+        let mut items = items(intern)?;
         items.sort_unstable();
         Value::List(items.into())
     } else {
@@ -346,39 +342,23 @@ pub fn value_from_py(
             object.get_type().name()?
         )));
     };
-    Ok(builder.intern(value))
+    Ok(intern(value))
 }
 
-/// The id of a Python object's value, where the history has it. Scalars and lists only.
-fn find_py(
+/// The id of a Python object's value; None where the history does not have it.
+pub fn find_py(
     history: &History,
     object: &Bound<'_, PyAny>,
     depth: usize,
 ) -> PyResult<Option<ValueId>> {
-    let value = if object.is_none() {
-        return Ok(Some(ValueId::NIL));
-    } else if let Ok(b) = object.cast::<PyBool>() {
-        Value::Bool(b.is_true())
-    } else if object.is_instance_of::<PyInt>() {
-        Value::Int(object.extract()?)
-    } else if object.is_instance_of::<PyFloat>() {
-        super::float_value(object.extract()?)
-    } else if let Ok(s) = object.cast::<PyString>() {
-        Value::Str(s.to_str()?.into())
-    } else if depth > 0 && (object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>())
-    {
-        let mut items = Vec::new();
-        for item in object.try_iter()? {
-            match find_py(history, &item?, depth - 1)? {
-                Some(id) => items.push(id),
-                None => return Ok(None),
-            }
-        }
-        Value::List(items.into())
-    } else {
-        return Ok(None);
+    let mut absent = false;
+    let mut find = |value: Value| {
+        let found = history.values.find(&value);
+        absent |= found.is_none();
+        found.unwrap_or(ValueId::NIL)
     };
-    Ok(history.values.find(&value))
+    let id = value_from_py(&mut find, object, depth)?;
+    Ok((!absent).then_some(id))
 }
 
 /// A value as a Python object.

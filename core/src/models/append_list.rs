@@ -18,6 +18,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::append_list::PREFIXES],
     model: |history, _, options| Box::new(AppendList::new(history, options)),
     well_formed,
+    initial: super::starts_with_list,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

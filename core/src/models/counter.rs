@@ -21,6 +21,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::counter::SWEEP],
     model: |history, _, options| Box::new(Counter::new(history, options)),
     well_formed,
+    initial: |history, id| int(history, id).map(drop).ok_or("an integer"),
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

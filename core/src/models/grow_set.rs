@@ -18,6 +18,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::grow_set::SNAPSHOTS],
     model: |history, _, options| Box::new(GrowSet::new(history, options)),
     well_formed,
+    initial: super::starts_with_list,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

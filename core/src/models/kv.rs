@@ -23,6 +23,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::kv::CHUNKS],
     model: |history, part, options| Box::new(Kv::new(history, part, options)),
     well_formed,
+    initial: |history, id| history.values.str(id).map(drop).ok_or("a string"),
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

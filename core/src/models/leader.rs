@@ -19,6 +19,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::leader::TERMS],
     model: |history, _, _| Box::new(Leader::new(history)),
     well_formed,
+    initial: super::starts_always_alike,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

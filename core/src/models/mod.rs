@@ -109,6 +109,27 @@ pub(crate) fn initial_value(options: &Options) -> ValueId {
     }
 }
 
+/// An initial value that is a list.
+pub(crate) fn starts_with_list(history: &History, initial: ValueId) -> Result<(), &'static str> {
+    members(history, initial).map(drop).ok_or("a list of the elements that are there at first")
+}
+
+/// An initial value that is a list of elements that can be taken.
+pub(crate) fn starts_with_elements(
+    history: &History,
+    initial: ValueId,
+) -> Result<(), &'static str> {
+    match members(history, initial) {
+        Some(elements) if !elements.contains(&ValueId::NIL) => Ok(()),
+        _ => Err("a list of the elements that are there at first, none of them nil"),
+    }
+}
+
+/// No initial value at all.
+pub(crate) fn starts_always_alike(_: &History, _: ValueId) -> Result<(), &'static str> {
+    Err("no initial value, it starts with nothing held and nothing known")
+}
+
 /// Whether the operation completed, so that its `out` says something.
 pub(crate) fn answered(op: &Operation) -> bool {
     op.outcome == Outcome::Ok

@@ -23,6 +23,7 @@ pub static SPEC: Spec = Spec {
     fast: &[],
     model: |history, _, options| Box::new(MultiRegister::new(history, options)),
     well_formed,
+    initial: |history, id| history.values.map(id).map(drop).ok_or("a map {register: value}"),
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

@@ -21,6 +21,7 @@ pub static MUTEX: Spec = Spec {
     fast: &[crate::types::semaphore::MUTEX],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Plain)),
     well_formed: |_, _| Ok(()),
+    initial: super::starts_always_alike,
 };
 
 pub static OWNED: Spec = Spec {
@@ -31,6 +32,7 @@ pub static OWNED: Spec = Spec {
     fast: &[crate::types::mutex::HOLDS],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Owned)),
     well_formed: |_, _| Ok(()),
+    initial: super::starts_always_alike,
 };
 
 pub static FENCED: Spec = Spec {
@@ -41,6 +43,7 @@ pub static FENCED: Spec = Spec {
     fast: &[crate::types::mutex::FENCED_HOLDS],
     model: |history, _, _| Box::new(Mutex::new(history, Kind::Fenced)),
     well_formed: fenced_well_formed,
+    initial: super::starts_always_alike,
 };
 
 fn fenced_well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

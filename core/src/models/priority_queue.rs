@@ -24,6 +24,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::priority_queue::GAPS],
     model: |history, _, options| Box::new(PriorityQueue::new(history, options)),
     well_formed,
+    initial: super::starts_with_elements,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

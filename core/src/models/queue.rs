@@ -18,6 +18,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::queue::ORDER],
     model: |history, _, options| Box::new(Queue::new(history, options)),
     well_formed,
+    initial: super::starts_with_elements,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

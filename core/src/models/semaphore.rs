@@ -19,6 +19,10 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::semaphore::PERMITS],
     model: |history, _, options| Box::new(Semaphore::new(history, options)),
     well_formed,
+    initial: |history, id| match int(history, id) {
+        Some(0..) => Ok(()),
+        _ => Err("the number of permits, an integer of at least 0"),
+    },
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

@@ -21,6 +21,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::set::ELEMENTS],
     model: |history, _, options| Box::new(Set::new(history, options)),
     well_formed,
+    initial: super::starts_with_list,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

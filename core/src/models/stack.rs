@@ -19,6 +19,7 @@ pub static SPEC: Spec = Spec {
     fast: &[crate::types::stack::GAPS],
     model: |history, _, options| Box::new(Stack::new(history, options)),
     well_formed,
+    initial: super::starts_with_elements,
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {

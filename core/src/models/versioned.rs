@@ -24,6 +24,7 @@ pub static SPEC: Spec = Spec {
     fast: &[],
     model: |history, _, options| Box::new(Versioned::new(history, options)),
     well_formed,
+    initial: |_, _| Ok(()), // a list of two may be [version, value], any other value is a value
 };
 
 fn well_formed(history: &History, op: &Operation) -> Result<(), &'static str> {
@@ -114,26 +115,31 @@ impl Reader {
     }
 }
 
-/// The value before the first operation, of version 0.
-pub fn initial(options: &Options) -> ValueId {
-    initial_value(options)
+/// The version and the value before the first operation: as [version, value], or a value alone,
+/// which is of version 0.
+pub fn initial(history: &History, options: &Options) -> (u64, ValueId) {
+    let given = initial_value(options);
+    match (pair(history, given), version(history, given)) {
+        (Some((_, value)), Some(version)) => (version, value),
+        _ => (0, given),
+    }
 }
 
 /// State: the version and the id of the value.
 pub struct Versioned {
     reader: Reader,
-    initial: ValueId,
+    initial: (u64, ValueId),
 }
 
 impl Versioned {
     pub fn new(history: &History, options: &Options) -> Self {
-        Versioned { reader: Reader::new(history), initial: initial(options) }
+        Versioned { reader: Reader::new(history), initial: initial(history, options) }
     }
 }
 
 impl Model for Versioned {
     fn initial(&self) -> Vec<State> {
-        vec![vec![0, self.initial.0]]
+        vec![vec![self.initial.0, self.initial.1 .0]]
     }
 
     fn step(&self, history: &History, state: &[u64], op: &Operation) -> Vec<State> {

@@ -18,6 +18,7 @@ pub static REGISTER: Spec = Spec {
     fast: &[ZONES],
     model: |history, part, options| Box::new(Register::new(history, part, options)),
     well_formed,
+    initial: |_, _| Ok(()),
 };
 
 pub static CAS_REGISTER: Spec = Spec {
@@ -28,6 +29,7 @@ pub static CAS_REGISTER: Spec = Spec {
     fast: &[ZONES],
     model: |history, part, options| Box::new(Register::new(history, part, options)),
     well_formed,
+    initial: |_, _| Ok(()),
 };
 
 const ZONES: Fast = Fast { name: "zones", check };

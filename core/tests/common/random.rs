@@ -389,6 +389,7 @@ pub fn initial(model: &'static str, rng: &mut Rng) -> Plain {
         "semaphore" => Int(rng.below(4) as i64),
         "kv" => Str("i".into()),
         "multi-register" => Map([(Str("x".into()), Int(0)), (Str("y".into()), Int(0))].into()),
+        "versioned-register" if rng.percent(50) => List(vec![Int(rng.below(3) as i64), Int(0)]),
         "register" | "cas-register" | "versioned-register" => Int(0),
         "append-list" | "grow-set" | "set" | "queue" | "stack" => few(rng),
         "priority-queue" => List(vec![Int(70), Int(71)]),

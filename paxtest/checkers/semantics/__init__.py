@@ -78,10 +78,22 @@ def freeze(value: Any) -> Any:
     """A value as something hashable; booleans keep apart from numbers."""
     if isinstance(value, bool):
         return ("bool", value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(freeze(v) for v in value)
     if isinstance(value, dict):
         return ("map", frozenset((freeze(k), freeze(v)) for k, v in value.items()))
+    return value
+
+
+def thaw(value: Any) -> Any:
+    """The inverse of `freeze`: values as a history has them."""
+    match value:
+        case ("bool", bool(truth)):
+            return truth
+        case ("map", frozenset() as entries):
+            return {thaw(k): thaw(v) for k, v in entries}
+        case tuple():
+            return [thaw(v) for v in value]
     return value
 
 

@@ -14,6 +14,7 @@ from paxtest.checkers.semantics import (
     Call,
     Semantics,
     changes,
+    thaw,
     tokens,
 )
 
@@ -65,7 +66,7 @@ def register(initial: Any) -> Semantics:
         return [call.arg if call.f == "write" else call.arg[1]]
 
     def replay(columns: Columns, witness: Sequence[int]) -> int | None:
-        state = columns.id(initial)
+        state = columns.id(thaw(initial))
         kinds = [{"read": 0, "write": 1, "cas": 2}.get(f, 3) for f in columns.functions]
         for op, f, arg, out, outcome in zip(
             witness,
@@ -135,6 +136,14 @@ class Versioned:
 
     def copy(self) -> Versioned:
         return Versioned(self.value, self.version)
+
+
+def versioned(initial: Any) -> Versioned:
+    """Starts with [version, value], or with a value of version 0."""
+    if _pair(initial) and isinstance(initial[0], int) and initial[0] >= 0:
+        version, value = initial
+        return Versioned(value, version)
+    return Versioned(initial)
 
 
 def _pair(value: Any) -> bool:
@@ -212,7 +221,7 @@ TYPES: dict[str, Callable[[Any], Semantics]] = {
     "register": register,
     "cas-register": register,
     "versioned-register": lambda initial: Semantics(
-        lambda: Versioned(initial), changes(lambda call: call.f == "read")
+        lambda: versioned(initial), changes(lambda call: call.f == "read")
     ),
     "multi-register": lambda initial: Semantics(
         lambda: MultiRegister(dict(initial[1]) if initial else {}),
