@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster, Link
+from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut, without_network
@@ -28,6 +29,8 @@ _WEIGHTS = {
     "swap-flip-bit": 3,
     "swap-write-error": 1,
     "swap-wipe": 3,
+    "swap-clock": 2,
+    "swap-sleep": 2,
 }
 MIX = Mix(
     kind="quorum",
@@ -35,15 +38,19 @@ MIX = Mix(
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
     slots=(
         frozenset({"swap", "swap-kill"}),
+        frozenset({"swap-clock", "swap-sleep"}),
         frozenset({"swap-flip-bit", "swap-wipe"}),
         frozenset({"swap-kill-all", "swap-write-error"}),
     ),
-    pace=1.5,  # so that half of the time is left to the other families
+    pace=1.3,  # so that half of the time is left to the other families
     min_nodes=dict.fromkeys(_WEIGHTS, 3),
     alone=True,
 )
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
+NO_KILL = frozenset({"swap", "swap-clock", "swap-sleep"})
+_BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
+_ASLEEP = (0.3, 0.5)  # the share of the rest of the fault after which it wakes up
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,8 @@ class SwapAction:
         match self._fault.name:
             case "swap":
                 return "nothing else"
+            case "swap-clock" | "swap-sleep":
+                return ""
             case "swap-kill":
                 return f"kill -9 {pivot} in between"
             case "swap-kill-all":
@@ -133,19 +142,27 @@ class SwapAction:
             await asyncio.sleep(self.lead_s * 2 / 3)
         else:
             await asyncio.sleep(self.lead_s)
+        await self._strike()
+        await ground.cut(self._fault.id, self._swap.cut_second())
+        await self._afterwards()
+
+    async def _strike(self) -> None:
+        """What happens just before the second majority is cut out."""
+        ground, name = self._context.ground, self._fault.name
         if name == "swap-kill-all":
             ground.keep_down(self._fault.id, self._swap.old)
             await asyncio.gather(*(self._context.system.kill(n) for n in self._context.nodes))
         elif name != "swap":
             await asyncio.gather(*(self._context.system.kill(n) for n in self._swap.pivot))
-        await ground.cut(self._fault.id, self._swap.cut_second())
-        if name == "swap":
-            return
+
+    async def _afterwards(self) -> None:
+        """What happens as soon as it is."""
+        ground, name = self._context.ground, self._fault.name
         if name in _DAMAGE:
             await asyncio.gather(*(self._damage(node) for node in self._swap.pivot))
-            return
-        back = self._swap.second if name == "swap-kill-all" else self._swap.pivot
-        await asyncio.gather(*(ground.start(node, self._fault.id) for node in back))
+        elif name != "swap":
+            back = self._swap.second if name == "swap-kill-all" else self._swap.pivot
+            await asyncio.gather(*(ground.start(node, self._fault.id) for node in back))
 
     async def _stop_writes(self, node: str) -> None:
         if node in self._pids:
@@ -169,7 +186,7 @@ class SwapAction:
 
     async def probe(self) -> tuple[bool, str]:
         cut, said = await probe_cut(sorted(self._swap.cut_second()), self._context, self._rng)
-        if self._fault.name == "swap":
+        if self._fault.name in NO_KILL:
             return cut, said
         now = (await look(list(self._swap.pivot), self._context)).pids
         gone = [n for n in self._swap.pivot if n in self._pids and now.get(n) != self._pids[n]]
@@ -186,10 +203,79 @@ class SwapAction:
         if self._fault.name in _DAMAGE:
             waits = (settled(node, self._fault, self._context) for node in self._swap.pivot)
             said += await asyncio.gather(*waits)
-        if self._fault.name != "swap":
+        if self._fault.name not in NO_KILL:
             starts = (ground.start(node, self._fault.id) for node in self._context.nodes)
             said += await asyncio.gather(*starts)
         return ", ".join(said)
+
+
+class SwapClock(SwapAction):
+    """The clock of the leader that is left behind goes back as soon as it is alone."""
+
+    def __init__(self, swap: Swap, fault: PlannedFault, context: Context, file: str) -> None:
+        super().__init__(swap, fault, context)
+        back_s = round(self._rng.uniform(*_BACK_S), 3)
+        skew = Skew(
+            (context.leader,), ((-back_s, fault.duration_s),), True, False, f"jump-back {-back_s} s"
+        )
+        self._skew = ClockAction(fault.id, skew, {context.leader: file}, context)
+        self.undo |= self._skew.undo
+        self.text += f"then {self._skew.text}"
+
+    async def _strike(self) -> None:
+        """Nothing: a lease that is renewed after the jump is right again."""
+
+    async def _afterwards(self) -> None:
+        await self._skew.inject()
+
+    async def probe(self) -> tuple[bool, str]:
+        (cut, silent), (off, told) = await asyncio.gather(super().probe(), self._skew.probe())
+        return cut and off, f"{silent}; {told}"
+
+    async def heal(self) -> str:
+        return f"{await self._skew.heal()}, {await super().heal()}"
+
+
+class SwapSleep(SwapAction):
+    """The leader sleeps through its fall, and wakes up alone: what had arrived before is all that
+    it knows.
+    """
+
+    def __init__(self, swap: Swap, fault: PlannedFault, context: Context, pid: int) -> None:
+        super().__init__(swap, fault, context)
+        self._leader = context.leader
+        self._slept = ""
+        self._waking: asyncio.Task[None] | None = None
+        self.undo["resume"] = {context.leader: pid}
+        self.text += f"{context.leader} (pid {pid}) sleeps, and wakes up alone"
+
+    async def _strike(self) -> None:
+        await self._context.system.pause(self._leader)
+        pid, state = await self._context.system.process_state(self._leader)
+        self._slept = f"{self._leader} pid {pid} state {state}" if state == "T" else ""
+
+    async def _afterwards(self) -> None:
+        asleep_s = (self._fault.duration_s - self.lead_s) * self._rng.uniform(*_ASLEEP)
+        self._waking = asyncio.create_task(self._wake(asleep_s))
+
+    async def _wake(self, asleep_s: float) -> None:
+        await asyncio.sleep(asleep_s)
+        await self._context.system.resume(self._leader)
+
+    async def probe(self) -> tuple[bool, str]:
+        if self._waking is not None and self._slept:
+            await asyncio.wait([self._waking], timeout=0.5)  # who sleeps is silent anyway
+        cut, said = await super().probe()
+        return cut and bool(self._slept), f"{said}; {self._slept or 'nobody slept'}"
+
+    async def heal(self) -> str:
+        if self._waking is not None:
+            self._waking.cancel()
+            await asyncio.gather(self._waking, return_exceptions=True)
+        _, state = await self._context.system.process_state(self._leader)
+        if state == "T":
+            await self._context.system.resume(self._leader)
+        return await super().heal()
 
 
 class QuorumFamily:
@@ -207,13 +293,14 @@ class QuorumFamily:
         """Faults that cannot be had here, and why."""
         from paxtest.nemesis.disk import DiskFamily
 
-        disk = DiskFamily()
+        disk, clocks = DiskFamily(), ClockFamily().missing(cluster, system)
+        lacking = {} if clocks is None else {"swap-clock": clocks[0]}
         gap = disk.missing(cluster, system)
         if gap is not None:
-            return dict.fromkeys((*_DAMAGE, "swap-write-error"), gap[0])
+            return lacking | dict.fromkeys((*_DAMAGE, "swap-write-error"), gap[0])
         gaps = await disk.unavailable(cluster, system)
         mine = {"swap-wipe": "wipe", "swap-write-error": "write-error-one"}
-        return {name: gaps[theirs] for name, theirs in mine.items() if theirs in gaps}
+        return lacking | {name: gaps[theirs] for name, theirs in mine.items() if theirs in gaps}
 
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
         rng = Random(fault.seed)
@@ -225,4 +312,10 @@ class QuorumFamily:
         swap = plan_swap(context.nodes, context.leader, pivot, rng)
         if fault.name in _DAMAGE and len(swap.pivot) > 1:
             return f"majorities of {len(context.nodes)} nodes share more than one: no damage"
+        if fault.name == "swap-clock":
+            file = context.system.faketime_file(context.leader)
+            return SwapClock(swap, fault, context, file) if file else "no control file of its clock"
+        if fault.name == "swap-sleep":
+            pid = (await look([context.leader], context)).pids.get(context.leader)
+            return SwapSleep(swap, fault, context, pid) if pid else "the leader does not run"
         return SwapAction(swap, fault, context)

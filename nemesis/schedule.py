@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from random import Random
 
 import msgspec
@@ -28,7 +29,9 @@ _LAG_S = (0.3, 0.7)  # from cutting the leader off to its clock's jump
 # A leader that is killed or paused has no lease to overstay: so long before and after the moment
 # at which it is cut off with a wrong clock, the other families wait.
 _BEFORE_S, _AFTER_S = 1.5, 2.0
-_MANY = 4  # families at the pace of the interval; more of them take turns more slowly
+_MANY = 4  # families at a time at most; more of them take turns
+_STRETCH = 1.5  # intervals that a cast has the ground
+_BRISK = 0.75  # the interval's share at which a cast strikes: so few need not spare the cluster
 _BESIDE_S = (0.3, 0.5)  # before and after a handover between majorities no other fault begins
 _SPREAD_S = 1.5  # over which they begin again after it
 _LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
@@ -53,9 +56,9 @@ def build_schedule(
 
     Every family has its own timeline, so faults of different families overlap and those of one
     never do. Only clocks go wrong beside faults of `quorum`. All are over `quiet_tail_s` (None: a
-    fifth of the run, at most 5 s) before `time_limit_s`. Of more than four families each takes its
-    turns more slowly. `weights`: of fault names, over the families' own (0 leaves one out).
-    The same arguments give the same schedule.
+    fifth of the run, at most 5 s) before `time_limit_s`. More than four families take turns, a few
+    at a time, each seed in an order of its own (`casts`). `weights`: of fault names, over the
+    families' own (0 leaves one out). The same arguments give the same schedule.
     """
     if quiet_tail_s is None:
         quiet_tail_s = default_quiet_tail_s(time_limit_s)
@@ -64,33 +67,90 @@ def build_schedule(
     rng = Random(f"schedule {seed}")
     order = list(dict.fromkeys(kinds))
     rng.shuffle(order)
-    order.sort(key=lambda kind: MIXES[kind].alone)  # last: for nothing begins beside it
-    turn_s = interval_s * max(1.0, len(order) / _MANY)
+    timelines = {
+        kind: _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {})
+        for kind in order
+    }
     first_s = min(rng.uniform(*_FIRST_S), end_s / 4)
-    stagger_s = min(interval_s, end_s / 2) / max(1, len(order))
+    if len(order) <= _MANY:
+        return _numbered(_together(order, timelines, first_s, end_s, interval_s, rng))
+    planned: list[PlannedFault] = []
+    brisk_s = interval_s * _BRISK
+    for cast, (begin_s, over_s) in zip(
+        casts(order, rng), _stretches(first_s, end_s, interval_s), strict=False
+    ):
+        planned += _together(cast, timelines, begin_s, over_s, brisk_s, rng, begin_s)
+    return _numbered(planned)
+
+
+def _stretches(first_s: float, end_s: float, interval_s: float) -> list[tuple[float, float]]:
+    """The run's time, divided: each cast of families has the ground for one stretch of it."""
+    number = max(1, round((end_s - first_s) / (interval_s * _STRETCH)))
+    each_s = (end_s - first_s) / number
+    return [(first_s + each_s * i, first_s + each_s * (i + 1) - _APART_S) for i in range(number)]
+
+
+def casts(kinds: Sequence[str], rng: Random) -> Iterator[list[str]]:
+    """Who shares which stretch, for ever: the second of every three is for what has to be alone,
+    the others are dealt from a pack that holds every other family once (clocks: every other pack).
+
+    Clocks go wrong beside partitions only: what hangs on a clock ends with a leader that dies.
+    """
+    alone = [kind for kind in kinds if MIXES[kind].alone]
+    harmless = [kind for kind in kinds if MIXES[kind].harmless]
+    others = [kind for kind in kinds if not (MIXES[kind].alone or MIXES[kind].harmless)]
+    pack: list[str] = []
+    packs = count(1)
+    for number in count():
+        if alone and number % 3 == 1:
+            yield [*alone, *harmless]
+            continue
+        while len(pack) < _MANY:
+            wanted = others if next(packs) % 2 else [*others, *harmless]
+            pack += rng.sample(wanted, len(wanted))
+        cast = list(dict.fromkeys(pack[:_MANY]))
+        del pack[:_MANY]
+        if "clock" in cast and "partition" in kinds:
+            pack = [kind for kind in cast if kind not in ("clock", "partition")] + pack
+            cast = ["partition", "clock"]
+        yield cast
+
+
+def _together(
+    kinds: Sequence[str],
+    timelines: Mapping[str, _Timeline],
+    first_s: float,
+    end_s: float,
+    interval_s: float,
+    rng: Random,
+    earliest_s: float = 0.0,
+) -> list[PlannedFault]:
+    """The faults of these families from `first_s` until `end_s`, each on its own timeline; none
+    before `earliest_s`, even for the sake of an anchor.
+    """
+    order = list(kinds)
+    if not all(MIXES[kind].alone or MIXES[kind].harmless for kind in kinds):
+        order.sort(key=lambda kind: MIXES[kind].alone)  # last: for nothing begins beside it
+    stagger_s = min(interval_s, (end_s - first_s) / 2) / max(1, len(order))
     planned: list[PlannedFault] = []
     anchors: list[float] = []
     alone: list[tuple[float, float]] = []
     # Clocks and quorums first, for partitions are aimed at the moments when clocks go wrong, and
     # no fault but a clock's disturbs a handover; then partitions.
     for kind in sorted(order, key=_rank):
-        timeline = _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {})
         begin_s = first_s + order.index(kind) * stagger_s
+        fill = timelines[kind].fill
         if MIXES[kind].alone or MIXES[kind].harmless:
-            pace_s = interval_s if MIXES[kind].alone else turn_s
-            planned += timeline.fill(begin_s, end_s, pace_s)
-            alone += [
-                (f.start_s - _BESIDE_S[0], f.end_s + _BESIDE_S[1])
-                for f in planned
-                if f.kind == kind and MIXES[kind].alone
-            ]
-            continue
-        if kind == "partition":
-            anchors = [a for a in _anchors(planned, rng) if a == _outside(a, alone)]
-            planned += timeline.fill(begin_s, end_s, turn_s, anchors=anchors, alone=alone)
+            planned += (faults := fill(begin_s, end_s, interval_s))
+            if MIXES[kind].alone:
+                alone += [(f.start_s - _BESIDE_S[0], f.end_s + _BESIDE_S[1]) for f in faults]
+        elif kind == "partition":
+            wanted = [a for a in _anchors(planned, rng) if a >= earliest_s]
+            anchors = [a for a in wanted if a == _outside(a, alone)]
+            planned += fill(begin_s, end_s, interval_s, anchors=anchors, alone=alone)
         else:
-            planned += timeline.fill(begin_s, end_s, turn_s, avoid=anchors, alone=alone)
-    return _numbered(planned)
+            planned += fill(begin_s, end_s, interval_s, avoid=anchors, alone=alone)
+    return planned
 
 
 def _rank(kind: str) -> tuple[int, str]:
@@ -166,7 +226,7 @@ class _Timeline:
         pace_s = interval_s * self._mix.pace
         faults: list[PlannedFault] = []
         free_s, start_s = 0.0, begin_s
-        patience_s = _URGENT * interval_s if self._mix.urgent else end_s
+        patience_s = begin_s + _URGENT * interval_s if self._mix.urgent else end_s
         waiting = list(anchors)
         while self._weights and start_s <= end_s - _SHORTEST_S:
             while waiting and waiting[0] < free_s:
@@ -186,6 +246,8 @@ class _Timeline:
                 break
             name = "isolate-leader" if aimed else self._draw()
             low, high = self._mix.hold_s[name]
+            if faults and end_s - start_s < low / 2:  # the last one, and too short to show anything
+                break
             longest_s = max(_SHORTEST_S, pace_s * (1 - _REST))
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
             if waiting:  # be done in time for a leader to be there when the next anchor comes

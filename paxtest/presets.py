@@ -38,7 +38,10 @@ SYSTEM_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 }
 """What a preset sets of a bundled system's options: those of others are not ours to know."""
 
-WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {"hunt": {"keys": 4}}
+WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {"hunt": {"keys": 4, "readers": 0.25}}
+"""Few keys: contention. Clients that only read go on asking a node that was left behind, where all
+others soon wait for a write that it cannot carry out."""
+
 FEW_KEYS = frozenset({"append", "counter", "register", "set"})
 """The bundled workloads that take `keys` and whose checks bear many clients on a key."""
 

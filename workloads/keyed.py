@@ -16,13 +16,15 @@ from paxtest.generator import PENDING, Context, Event, Generator, Invocation, St
 from paxtest.operation import Type
 
 _FUNCTION_SALT = 11
+READ = -1.0
 
 
 class Functions(Protocol):
     """What is done to a key. `memory` is whatever the functions want to remember of it."""
 
     def choose(self, memory: Any, value: int, draw: float) -> tuple[str, Any, bool]:
-        """(f, value of the invocation, was the unique `value` used?) by `draw` in [0, 1)."""
+        """(f, value of the invocation, was the unique `value` used?) by `draw` in [0, 1), or a
+        read where `draw` is READ, which is less than any share of reads."""
 
     def remember(self, memory: Any, event: Event) -> Any:
         """The memory after an ok completion; begins as None."""
@@ -59,7 +61,10 @@ class KeyNames(msgspec.Struct, frozen=True):
 class KeyedLoad(Generator):
     """The generator described above. Values are first_value, + stride, + 2 stride, ..."""
 
-    __slots__ = ("_active", "_functions", "_ledger", "_names", "_next", "_ops", "_stride", "_value")
+    __slots__ = (
+        "_active", "_functions", "_ledger", "_names", "_next", "_ops", "_readers", "_stride",
+        "_value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class KeyedLoad(Generator):
         *,
         stride: int,
         ops_per_key: int,
+        readers: int,
         names: KeyNames,
         ledger: Ledger,
     ) -> None:
@@ -79,6 +85,7 @@ class KeyedLoad(Generator):
         self._value = next_value
         self._stride = stride
         self._ops = ops_per_key
+        self._readers = readers
         self._names = names
         self._ledger = ledger
 
@@ -88,9 +95,9 @@ class KeyedLoad(Generator):
             return PENDING, self
         slot = ctx.below(len(self._active))
         key = self._active[slot]
-        f, value, used = self._functions.choose(
-            key.memory, self._value, ctx.uniform(_FUNCTION_SALT)
-        )
+        reads_only = ctx.bit_of(process) >= ctx.concurrency - self._readers
+        draw = READ if reads_only else ctx.uniform(_FUNCTION_SALT)
+        f, value, used = self._functions.choose(key.memory, self._value, draw)
         number = self._next
         if key.issued + 1 >= self._ops:
             after = ActiveKey(number)
@@ -110,6 +117,7 @@ class KeyedLoad(Generator):
             next_value,
             stride=self._stride,
             ops_per_key=self._ops,
+            readers=self._readers,
             names=self._names,
             ledger=self._ledger,
         )
@@ -136,13 +144,15 @@ def keyed_load(
     *,
     keys: int,
     ops_per_key: int,
+    readers: int = 0,
     names: KeyNames,
     ledger: Ledger,
     load_process: tuple[int, int] = (0, 1),
 ) -> KeyedLoad:
     """A fresh load over `keys` active keys.
 
-    `load_process` (i, n): all n processes share the keys (contention) but never a value.
+    The last `readers` threads only read. `load_process` (i, n): all n processes share the keys
+    (contention) but never a value.
     """
     number, count = load_process
     active = tuple(ActiveKey(i) for i in range(keys))
@@ -153,6 +163,7 @@ def keyed_load(
         1 + number,
         stride=count,
         ops_per_key=ops_per_key,
+        readers=readers,
         names=names,
         ledger=ledger,
     )

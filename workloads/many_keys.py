@@ -24,6 +24,7 @@ class Options(msgspec.Struct, frozen=True):
     keys: Positive | None = None
     ops_per_key: Positive = 500
     reads: Share = 0.5
+    readers: Share = 0.0
     final_keys: Positive = 20
     key_prefix: str = ""
 
@@ -58,6 +59,8 @@ class ManyKeys:
                 f"use at least {nodes} (1n), or some nodes would never be asked",
             )
         self.nodes = nodes
+        # The last threads: of every node's clients as many, where each has several.
+        self.readers = min(round(self.options.readers * concurrency), concurrency - 1)
         self.keys = self.options.keys or max(1, concurrency // self.clients_per_key)
         self._names = KeyNames(self.options.key_prefix)
         self._ledger = Ledger()
@@ -76,6 +79,7 @@ class ManyKeys:
             self.key_functions(),
             keys=self.keys,
             ops_per_key=self.options.ops_per_key,
+            readers=self.readers,
             names=self._names,
             ledger=self._ledger,
             load_process=self._load_process,

@@ -12,7 +12,7 @@ import pytest
 from nemesis_fakes import WHOLE, Run, fault
 
 from paxtest.nemesis.fault import Mix
-from paxtest.nemesis.quorum import MIX, plan_swap
+from paxtest.nemesis.quorum import MIX, NO_KILL, plan_swap
 from paxtest.nemesis.turns import Turns
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
@@ -189,9 +189,14 @@ async def test_every_handover_is_proven_and_healed(tmp_path: Path, name: str) ->
         (a, b) for a in FIVE for b in FIVE if (a in others | {pivot}) != (b in others | {pivot})
     }
     struck = {line.split()[1] for line in run.system.log if line.startswith("kill")}
-    assert struck == (
-        set() if name == "swap" else set(FIVE) if name == "swap-kill-all" else {pivot}
-    )
+    expected = {"swap-kill-all": set(FIVE)} | {strike: set() for strike in NO_KILL}
+    assert struck == expected.get(name, {pivot})
+    if name == "swap-clock":
+        assert "n2 off by -" in run.events()[2].evidence
+    if name == "swap-sleep":
+        slept = [line for line in run.system.log if line.split()[0] in ("pause", "resume")]
+        assert slept == ["pause n2", "resume n2"] and "state T" in run.events()[2].evidence
+    assert all((run.cluster.clocks / node).read_text() == "+0" for node in FIVE)
     if name == "swap-kill-all":  # the old side is the last to come back
         starts = [line.split()[1] for line in run.system.log if line.startswith("start")]
         assert set(starts[3:]) == alone - {pivot}

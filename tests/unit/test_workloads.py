@@ -193,6 +193,22 @@ def test_shares_of_functions() -> None:
     assert 0.77 < count["read"] / count.total() < 0.85
 
 
+@pytest.mark.parametrize("name", ["append", "counter", "register", "set"])
+def test_some_clients_of_every_node_only_read(name: str) -> None:
+    workload = make(name, {"readers": 0.5, "reads": 0.0})
+    history = whole_run(workload, correct(name), 1000, 1)
+    load = list(simulator.invocations(history))[:1000]
+    reads = {int(op.process) % THREADS for op in load if op.f == "read"}
+    writes = {int(op.process) % THREADS for op in load if op.f != "read"}
+    assert reads == {5, 6, 7, 8, 9} and writes == {0, 1, 2, 3, 4}
+    assert {thread % NODES for thread in reads} == set(range(NODES))
+
+
+def test_not_all_clients_only_read() -> None:
+    history = whole_run(make("register", {"readers": 1}), correct("register"), 200, 1)
+    assert any(op.f == "write" for op in history)
+
+
 def test_a_prefix_makes_keys_strings() -> None:
     workload = make("register", {"key_prefix": "run7-"})
     history = whole_run(workload, correct("register"), 200, 1)
