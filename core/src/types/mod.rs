@@ -50,7 +50,7 @@ impl<'a> View<'a> {
 }
 
 /// What an algorithm finds in a view.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     Valid(Vec<u32>),
     Invalid(Vec<u32>, Reason),

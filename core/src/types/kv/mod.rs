@@ -22,9 +22,12 @@
 //!   first; b completed before a' was invoked, so it comes second. The initial text is no
 //!   operation, and left out.
 
+mod blocks;
 mod texts;
 
-use super::{invalid, pieces, run_resultless, split_by, Verdict, View};
+use std::cell::OnceCell;
+
+use super::{pieces, run_resultless, split_by, Verdict, View};
 use crate::check::{Answer, Budget};
 use crate::history::{History, OPEN};
 use crate::models::kv::{initial, Act, Kv, Reader};
@@ -44,7 +47,8 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
     let split = split_by(part, |i| history.ops[i as usize].key);
     let many = split.len() > 1;
     pieces(history, &split, |piece| {
-        match run_resultless(history, piece, |view| decide(view, &reader, start)) {
+        let key = Key::new(View { history, part: piece, until: OPEN }, &reader, start);
+        match run_resultless(history, piece, |view| key.decide(view.until)) {
             // The search is better asked about this key than about all of them at once.
             Answer::NotApplicable { .. } if many => {
                 search::check(history, piece, &Kv::new(history, piece, options), budget)
@@ -54,127 +58,94 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
     })
 }
 
-/// Decides the view with what the times suggest where a text is written twice; where that leads
-/// nowhere, proves what holds whoever wrote it.
-fn decide<'a>(view: &View<'a>, reader: &Reader, start: &'a str) -> Verdict {
-    match attempt(view, reader, start, Twice::Guess) {
-        Verdict::Outside(why) if why == WHY => attempt(view, reader, start, Twice::Either),
-        verdict => verdict,
+/// What gets show of a key, with both ways to take a text that several wrote.
+struct Key<'a> {
+    whole: View<'a>,
+    reader: &'a Reader,
+    start: &'a str,
+    guess: Result<Texts<'a>, Verdict>,
+    either: OnceCell<Result<Texts<'a>, Verdict>>,
+}
+
+impl<'a> Key<'a> {
+    fn new(whole: View<'a>, reader: &'a Reader, start: &'a str) -> Self {
+        let guess = read(&whole, reader, start, Twice::Guess);
+        Key { whole, reader, start, guess, either: OnceCell::new() }
+    }
+
+    /// Decides a prefix with what the times suggest where a text is written twice; where that
+    /// leads nowhere, proves what holds whoever wrote it. A prefix shows a part of what the whole
+    /// shows: it is read by itself only where that does not decide it.
+    fn decide(&self, until: u32) -> Verdict {
+        let whole = until == self.whole.until;
+        let view = View { until, ..self.whole };
+        let alone = || Key::new(view, self.reader, self.start).decide(until);
+        match &self.guess {
+            Ok(texts) => match judge(texts, view.history, until) {
+                Verdict::Invalid(..) if texts.guessed => {}
+                verdict => return verdict,
+            },
+            Err(Verdict::Outside(WHY)) => {}
+            Err(verdict) if whole => return verdict.clone(),
+            Err(_) => return alone(),
+        }
+        let either = || read(&self.whole, self.reader, self.start, Twice::Either);
+        let found = match self.either.get_or_init(either) {
+            Ok(texts) => match judge(texts, view.history, until) {
+                // Those of the others that wrote the same would have to stand somewhere.
+                Verdict::Valid(_) => GUESSED,
+                verdict => verdict,
+            },
+            Err(verdict) if whole => verdict.clone(),
+            Err(_) => GUESSED,
+        };
+        match found {
+            Verdict::Outside(_) if !whole => alone(),
+            found => found,
+        }
     }
 }
 
-fn attempt<'a>(view: &View<'a>, reader: &Reader, start: &'a str, twice: Twice) -> Verdict {
-    let mut texts = match Texts::of(view, reader, start, twice) {
-        Ok(texts) => texts,
-        Err(verdict) => return verdict,
-    };
+/// What the view's gets show.
+fn read<'a>(
+    view: &View<'a>,
+    reader: &Reader,
+    start: &'a str,
+    twice: Twice,
+) -> Result<Texts<'a>, Verdict> {
+    let mut texts = Texts::of(view, reader, start, twice)?;
     for (i, op) in view.ops() {
         if matches!(reader.act(view.history, &op), Act::Get(_)) {
             match texts.see(view.history, i, &op) {
-                Err(Verdict::Invalid(..)) if texts.guessed => return GUESSED,
-                Err(verdict) => return verdict,
+                Err(Verdict::Invalid(..)) if texts.guessed => return Err(GUESSED),
+                Err(verdict) => return Err(verdict),
                 Ok(()) => {}
             }
         }
     }
-    match order(&texts) {
-        Verdict::Invalid(..) if texts.guessed => GUESSED,
-        // Those of the others that wrote the same would have to stand somewhere.
-        Verdict::Valid(_) if texts.merged => GUESSED,
-        verdict => verdict,
-    }
+    Ok(texts)
 }
 
 const WHY: &str = "a text is written twice, and which was read is unclear";
 const GUESSED: Verdict = Verdict::Outside(WHY);
 
-/// A put with what was appended to it: least completion and greatest invocation, and whose.
-struct Block {
-    root: u32,
-    f: u32,
-    s: u32,
-    f_op: u32,
-    s_op: u32,
-}
-
-fn order(texts: &Texts) -> Verdict {
-    let chunks = &texts.chunks;
-    let mut blocks = Vec::new();
-    for (root, c) in chunks.iter().enumerate() {
-        let alone = c.before == NONE && !c.merged;
-        let happened = root == 0 || c.ret != OPEN || c.seen != NONE;
-        if !alone || !happened {
-            continue;
-        }
-        let root = root as u32;
-        let mut b = Block { root, f: OPEN, s: 0, f_op: NONE, s_op: NONE };
-        let mut i = root;
-        while i != NONE {
-            let c = &chunks[i as usize];
-            if i == 0 {
-                b.f = 0;
+/// Whether the blocks have an order, as far as the events up to `until` show them.
+fn judge(texts: &Texts, history: &History, until: u32) -> Verdict {
+    let blocks = match blocks::of(texts, history, until).and_then(blocks::ordered) {
+        Ok(blocks) => blocks,
+        Err(verdict) => return verdict,
+    };
+    let mut witness = Vec::new();
+    if until == OPEN {
+        witness.reserve(texts.chunks.len() + texts.gets.len());
+        for block in &blocks {
+            for c in texts.chain(block.root).take(block.length) {
+                if c.op != NONE {
+                    witness.push(c.op);
+                }
+                witness.extend(texts.gets_of(c));
             }
-            let writer = (c.op, c.first, c.ret, c.inv);
-            let gets = (c.first_get, c.last_get, c.min_ret, c.max_inv);
-            for (first, last, ret, inv) in [writer, gets] {
-                if first == NONE {
-                    continue; // no get, or the initial text
-                }
-                if ret < b.s {
-                    let mut core = vec![b.s_op, first];
-                    core.extend(last_shown(texts, root));
-                    return invalid(core, "too-early", vec![b.s_op, first]);
-                }
-                if ret < b.f {
-                    (b.f, b.f_op) = (ret, first);
-                }
-                if inv > b.s {
-                    (b.s, b.s_op) = (inv, last);
-                }
-            }
-            i = c.next;
-        }
-        blocks.push(b);
-    }
-    // One must come before another iff its f is less than the other's s. In this order none
-    // comes after one that it must precede, unless each must precede the other.
-    blocks.sort_unstable_by_key(|b| b.f.min(b.s));
-    let mut latest: Option<&Block> = None;
-    for b in &blocks {
-        if let Some(a) = latest.filter(|a| b.f < a.s) {
-            let mut ops = vec![a.f_op, b.s_op, b.f_op, a.s_op];
-            ops.retain(|&o| o != NONE);
-            let mut core = ops.clone();
-            core.extend([a, b].into_iter().filter_map(|block| last_shown(texts, block.root)));
-            return invalid(core, "replaced", ops);
-        }
-        if latest.is_none_or(|a| b.s > a.s) {
-            latest = Some(b);
-        }
-    }
-    let mut witness = Vec::with_capacity(chunks.len() + texts.gets.len());
-    for b in &blocks {
-        let mut i = b.root;
-        while i != NONE {
-            let c = &chunks[i as usize];
-            if c.op != NONE {
-                witness.push(c.op);
-            }
-            witness.extend(texts.gets_of(c));
-            i = c.next;
         }
     }
     Verdict::Valid(witness)
-}
-
-/// A get that shows the whole block of `root`.
-fn last_shown(texts: &Texts, root: u32) -> Option<u32> {
-    let mut shown = None;
-    let mut i = root;
-    while i != NONE {
-        let c = &texts.chunks[i as usize];
-        shown = texts.gets_of(c).next().or(shown);
-        i = c.next;
-    }
-    shown
 }

@@ -40,8 +40,10 @@ pub struct Chunk<'a> {
     /// Entries of `Texts::gets`.
     pub gets: u32,
     last_entry: u32,
-    /// One of several that a merged chunk stands for.
+    /// One of several that another chunk stands for.
     pub merged: bool,
+    /// One that stands for several.
+    pub several: bool,
 }
 
 impl<'a> Chunk<'a> {
@@ -63,11 +65,12 @@ impl<'a> Chunk<'a> {
             gets: NONE,
             last_entry: NONE,
             merged: false,
+            several: false,
         }
     }
 }
 
-fn shifted(event: u32) -> u32 {
+pub fn shifted(event: u32) -> u32 {
     event.saturating_add(1) // OPEN stays what it is
 }
 
@@ -78,8 +81,6 @@ pub struct Texts<'a> {
     twice: Twice,
     /// Some get was taken to have seen one of several.
     pub guessed: bool,
-    /// Some chunk stands for several.
-    pub merged: bool,
     /// Gets in order of invocation: (operation, next of the same text).
     pub gets: Vec<(u32, u32)>,
     /// The chunk with which a text ends, unless its put was guessed; texts go by their ids.
@@ -118,8 +119,8 @@ impl<'a> Texts<'a> {
         }
         let ends = IdMap::with_capacity(view.part.len() - (chunks.len() - 1).min(view.part.len()));
         let gets = Vec::with_capacity(view.part.len());
-        let (guessed, merged, known) = (false, false, ("", NONE));
-        Ok(Texts { chunks, sorted, twice, guessed, merged, gets, ends, known })
+        let (guessed, known) = (false, ("", NONE));
+        Ok(Texts { chunks, sorted, twice, guessed, gets, ends, known })
     }
 
     /// A get returned. Err: its text is impossible, or it is not for this algorithm.
@@ -158,6 +159,11 @@ impl<'a> Texts<'a> {
     pub fn gets_of<'b>(&'b self, c: &Chunk) -> impl Iterator<Item = u32> + 'b {
         let entry = |e: u32| self.gets.get(e as usize);
         std::iter::successors(entry(c.gets), move |g| entry(g.1)).map(|g| g.0)
+    }
+
+    /// The chunk with number `root` and what stands behind it.
+    pub fn chain(&self, root: u32) -> impl Iterator<Item = &Chunk<'a>> {
+        std::iter::successors(self.chunks.get(root as usize), |c| self.chunks.get(c.next as usize))
     }
 
     /// Splits a text into chunks and links them; returns the last, or None where the get is left
@@ -238,7 +244,6 @@ impl<'a> Texts<'a> {
             first = false;
         }
         if put_twice.is_some() {
-            self.merged = true;
             return Ok(None);
         }
         if last == NONE {
@@ -282,10 +287,10 @@ impl<'a> Texts<'a> {
         let put = of(same[0]).put;
         let mut one = Chunk::new(ended.text, ended.op, put, began.inv, ended.ret);
         one.first = began.op;
+        one.several = true;
         for &c in same {
             self.chunks[c as usize].merged = true;
         }
-        self.merged = true;
         self.chunks.push(one);
         self.chunks.len() as u32 - 1
     }
