@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from .config import Reads
 from .messages import Message, Record
@@ -44,16 +46,15 @@ class Request:
 Event = Receive | Tick | Durable | Request
 
 
-@dataclass(slots=True)
-class Output:
+class Output(msgspec.Struct, gc=False):
     """What an event led to. Records go to the log in this order; when `sync` is set, they must be
     made durable and `Durable(lsn)` be reported. Messages and replies may leave at once. `save`: a
     memory to be stored after the records, as the engine's storage takes it, so that the log can
     begin anew; None when there is none."""
 
-    records: list[Record] = field(default_factory=list)
-    messages: list[tuple[str, Message]] = field(default_factory=list)
-    replies: list[tuple[int, bytes]] = field(default_factory=list)
+    records: list[Record] = []
+    messages: list[tuple[str, Message]] = []
+    replies: list[tuple[int, bytes]] = []
     sync: bool = False
     lsn: int = 0
     save: Any = None

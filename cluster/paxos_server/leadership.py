@@ -130,10 +130,9 @@ class Leadership:
 
     def quorum_beat(self) -> int:
         """The last heartbeat that a phase-2 quorum has acknowledged; 0 for none."""
-        for beat in sorted(set(self._acks.values()), reverse=True):
-            if self._membership().phase2([n for n, b in self._acks.items() if b >= beat]):
-                return beat
-        return 0
+        membership, acks = self._membership(), self._acks
+        beats = sorted([acks.get(voter, 0) for voter in membership.voters], reverse=True)
+        return beats[max(membership.q2, 1) - 1]
 
     def lost(self, now_s: float) -> bool:
         """Has no quorum answered for so long that we cannot be sure to lead?"""

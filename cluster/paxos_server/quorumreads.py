@@ -58,9 +58,7 @@ class QuorumReads:
 
     def poll(self) -> None:
         """Ask on behalf of the reads that have come."""
-        seqs = self._requests.to_poll()
-        if not seqs:
-            return
+        seqs, self._requests.polling = self._requests.polling, []
         self._number += 1
         self._polls[self._number] = _Poll(seqs)
         if len(self._polls) > POLLS_LIMIT:

@@ -168,11 +168,15 @@ class Replica:
         self._pump()
         out = self.outbox.take()
         # Only now: the memory must hold all that this output's records say.
-        out.save = self.snapshots.to_save()
-        if self._trace is not None:
-            self._trace.records(out.records, out.lsn)
+        if self.snapshots.save_due:
+            out.save = self.snapshots.to_save()
+        trace = self._trace
+        if trace is not None:
+            if out.records:
+                trace.records(out.records, out.lsn)
             for destination, message in out.messages:
-                self._trace.message("send", destination, message)
+                if type(message) in trace.sent:
+                    trace.message("send", destination, message)
         return out
 
     def request(
@@ -196,8 +200,9 @@ class Replica:
 
     def receive(self, source: str, message: Message) -> None:
         self._roles.moment.advance()
-        if self._trace is not None:
-            self._trace.message("receive", source, message)
+        trace = self._trace
+        if trace is not None and type(message) in trace.received:
+            trace.message("receive", source, message)
         self._handle(source, message)
 
     def durable(self, lsn: int) -> None:
@@ -208,7 +213,8 @@ class Replica:
 
     def tick(self) -> None:
         now = self._roles.moment.advance()
-        self.requests.expire()
+        if self.gateway.waiting:
+            self.requests.expire()
         leadership = self.leadership
         match self.proposer.phase:
             case Phase.LEADING:
@@ -227,7 +233,8 @@ class Replica:
         self.replication.persist_volatile()
         if self.bugs.active("forget-accepted"):
             self.acceptor.expire(now, self.config.election_s)
-        self.requests.tick()
+        if self.gateway.waiting:
+            self.requests.tick()
 
     def stand(self) -> None:
         """Prepare now, whatever the timers say. Always safe: timers only keep the peace."""
@@ -298,19 +305,24 @@ class Replica:
             self.elections.step_down()
 
     def _deliver_to_self(self) -> None:
-        to_self = self.outbox.to_self
+        to_self, trace = self.outbox.to_self, self._trace
         while to_self:
             message = to_self.popleft()
-            if self._trace is not None:
-                self._trace.message("send", self.node, message)
-                self._trace.message("receive", self.node, message)
+            if trace is not None:
+                if type(message) in trace.sent:
+                    trace.message("send", self.node, message)
+                if type(message) in trace.received:
+                    trace.message("receive", self.node, message)
             self._handle(self.node, message)
 
     def _pump(self) -> None:
         """Deliver to ourselves, fill free slots of the window, forward, note what was chosen."""
-        proposer, config = self.proposer, self.config
+        proposer, config, requests = self.proposer, self.config, self.requests
+        to_self = self.outbox.to_self
+        # This runs after every event, and mostly finds nothing to do: it looks before it calls.
         while True:
-            self._deliver_to_self()
+            if to_self:
+                self._deliver_to_self()
             if proposer.phase is not Phase.LEADING or not proposer.wants_slot():
                 break
             if not proposer.may_open(self.learner.chosen_upto, config.window):
@@ -323,18 +335,22 @@ class Replica:
             )
         if proposer.phase is Phase.LEADING and not self._roles.votes():
             self.replication.retire()
-        self.requests.ask_read_index()
-        self.quorum_reads.poll()
-        self._deliver_to_self()
+        if requests.asking:
+            requests.ask_read_index()
+        if requests.polling:
+            self.quorum_reads.poll()
+        if to_self:
+            self._deliver_to_self()
         if self.reading.beat_wanted:
             self.reading.beat_wanted = False
             if proposer.phase is Phase.LEADING and self.leadership.may_beat_early():
                 self.replication.heartbeat()
                 self.reading.confirm()
                 self._deliver_to_self()
-        self.requests.flush()
+        if requests.forwards or requests.replies:
+            requests.flush()
         if self.learner.chosen_upto > self._chosen_recorded:
             self._chosen_recorded = self.learner.chosen_upto
             self.outbox.persist(ChosenRecord(self._chosen_recorded))
-        if self.snapshots.due():
+        if config.snapshot_every and self.snapshots.due():
             self.snapshots.snap()

@@ -17,7 +17,8 @@ _T = TypeVar("_T")
 
 class Requests:
     """Both ends of the way: the node that a client talks to, and the node that leads. What goes
-    to one node is gathered and sent as one message (`flush`)."""
+    to one node is gathered and sent as one message: `asking` and `polling` are reads, `forwards`
+    commands and `replies` answers (by node and its life) that have not left yet."""
 
     def __init__(self, roles: Roles) -> None:
         self._config = config = roles.config
@@ -35,10 +36,10 @@ class Requests:
             config.request_timeout_s,
             roles.bugs,
         )
-        self._asking: list[int] = []
-        self._polling: list[int] = []
-        self._forwards: list[Command] = []
-        self._replies: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
+        self.asking: list[int] = []
+        self.polling: list[int] = []  # quorum reads that have come and are not asked for yet
+        self.forwards: list[Command] = []
+        self.replies: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
 
     # --- where the client is ---
 
@@ -71,16 +72,16 @@ class Requests:
         waiting = self.gateway.waiting[seq]
         if waiting.how is Reads.QUORUM:
             waiting.sent, waiting.sent_s = True, now_s
-            self._polling.append(seq)
+            self.polling.append(seq)
         elif leader is None:
             return
         elif waiting.how is Reads.READINDEX:
             waiting.sent, waiting.sent_s = True, now_s
-            self._asking.append(seq)
+            self.asking.append(seq)
         elif leader.node == self._node:
             self._proposer.enqueue(self.gateway.command(seq, now_s))
         else:
-            self._forwards.append(self.gateway.command(seq, now_s))
+            self.forwards.append(self.gateway.command(seq, now_s))
 
     def dispatch_all(self) -> None:
         """There is a new leader: it knows of nothing that was sent to a former one."""
@@ -104,11 +105,6 @@ class Requests:
         """The reads of this node that wait for a read index."""
         waiting = self.gateway.waiting
         return [seq for seq, command in waiting.items() if command.how is Reads.READINDEX]
-
-    def to_poll(self) -> list[int]:
-        """The quorum reads that have come since the last call."""
-        seqs, self._polling = self._polling, []
-        return seqs
 
     def answer(self, seq: int, reply: bytes) -> None:
         waiting = self.gateway.reply(seq)
@@ -137,7 +133,7 @@ class Requests:
             self._proposer.in_flight.discard((command.origin, command.incarnation, command.seq))
             if command.origin != self._node:
                 session = (command.origin, command.incarnation)
-                self._replies.setdefault(session, []).append((command.seq, reply))
+                self.replies.setdefault(session, []).append((command.seq, reply))
         if command.origin == self._node and command.incarnation == self._incarnation:
             self.answer(command.seq, reply)
 
@@ -160,25 +156,24 @@ class Requests:
 
     def ask_read_index(self) -> None:
         """Ask the leader how far the reads that came in must see."""
-        if self._asking:
-            seqs, self._asking = self._asking, []
-            leader = self._leadership.leader
-            if leader is not None:
-                self._outbox.send(leader.node, AskReadIndex(self._incarnation, seqs))
+        seqs, self.asking = self.asking, []
+        leader = self._leadership.leader
+        if leader is not None:
+            self._outbox.send(leader.node, AskReadIndex(self._incarnation, seqs))
 
     def flush(self) -> None:
         """Send commands to the leader, and replies to the nodes that serve the clients."""
-        if self._forwards:
-            commands, self._forwards = self._forwards, []
+        if self.forwards:
+            commands, self.forwards = self.forwards, []
             leader = self._leadership.leader
             if leader is not None and leader.node != self._node:
                 for portion in self._portions(commands, lambda c: sum(map(len, c.args))):
                     self._outbox.send(leader.node, Forward(portion))
-        if self._replies:
-            for (origin, incarnation), replies in self._replies.items():
+        if self.replies:
+            for (origin, incarnation), replies in self.replies.items():
                 for answered in self._portions(replies, lambda r: len(r[1])):
                     self._outbox.send(origin, Replies(incarnation, answered))
-            self._replies = {}
+            self.replies = {}
 
     def _portions(self, items: list[_T], size: Callable[[_T], int]) -> list[list[_T]]:
         """The items, divided so that each portion fits into a message."""

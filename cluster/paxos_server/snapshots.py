@@ -24,7 +24,7 @@ class Snapshots:
         self._execution = execution
         self._incoming = bytearray()
         self._incoming_slot = 0  # 0: nothing is arriving
-        self._save_due = False
+        self.save_due = False
 
     def due(self) -> bool:
         """Has the log grown by so much that a snapshot should be taken?"""
@@ -43,13 +43,12 @@ class Snapshots:
 
     def _keep(self, slot: int, data: bytes) -> None:
         self.slot, self.data = slot, data
-        self._save_due = True
+        self.save_due = True
 
-    def to_save(self) -> Remembered | None:
-        """When there is a new snapshot to store: everything that must survive, as of now."""
-        if not self._save_due:
-            return None
-        self._save_due = False
+    def to_save(self) -> Remembered:
+        """Everything that must survive, as of now; wanted when there is a new snapshot to store
+        (`save_due`)."""
+        self.save_due = False
         learner = self._learner
         return Remembered(
             self._incarnation,

@@ -66,39 +66,41 @@ def value_id(value: bytes) -> str:
 
 class Trace:
     """Collects events; whoever drives the node takes them from `events`. `now_ns`: the clock.
-    `lean`: without the messages that only a person who reads the trace would miss."""
+    `lean`: without the messages that only a person who reads the trace would miss. `sent` and
+    `received`: the types of the messages that are to be noted: only what the proof speaks of."""
 
     def __init__(self, now_ns: Callable[[], int], lean: bool = False) -> None:
         self.events: list[TraceEvent] = []
         self._now_ns = now_ns
-        self._lean = lean
+        self.sent = frozenset({Promise, Accepted} if lean else {Prepare, Promise, Accept, Accepted})
+        self.received = frozenset({Promise} if lean else self.sent)
 
     def add(self, kind: str, *more: Any) -> None:
         """Note an event that happens now."""
         self.events.append([self._now_ns(), kind, *more])
+
+    def take(self) -> list[TraceEvent]:
+        """The events since the last call."""
+        events, self.events = self.events, []
+        return events
 
     def records(self, records: list[Record], lsn: int) -> None:
         """Records that leave for the log; the last one has number `lsn`."""
         number = lsn - len(records)
         for record in records:
             number += 1
-            match record:
-                case AcceptRecord(slot, ballot, value):
-                    self.add("accept", number, slot, ballot, value_id(value))
-                case PromiseRecord(ballot):
-                    self.add("promise", number, ballot)
-                case ChosenRecord(upto):
-                    self.add("chosen", number, upto)
+            if isinstance(record, AcceptRecord):
+                self.add("accept", number, record.slot, record.ballot, value_id(record.value))
+            elif isinstance(record, ChosenRecord):
+                self.add("chosen", number, record.upto)
+            elif isinstance(record, PromiseRecord):
+                self.add("promise", number, record.ballot)
 
     def message(self, kind: str, peer: str, message: Message) -> None:
-        """`kind`: send or receive. Only what the proof speaks of is kept."""
-        if isinstance(message, Accepted):
-            if kind == "send" or not self._lean:
-                self.add(kind, peer, "2b", message.ballot, message.slot)
-            return
-        if self._lean and not isinstance(message, Promise):
-            return
+        """`kind`: send or receive, of a message that is one of `sent` or `received`."""
         match message:
+            case Accepted(ballot, slot):
+                self.add(kind, peer, "2b", ballot, slot)
             case Accept(ballot, slot, value, _):
                 self.add(kind, peer, "2a", ballot, slot, value_id(value))
             case Prepare(ballot, from_slot):

@@ -36,7 +36,7 @@ class TraceFile:
 
     def write(self) -> None:
         """Write the events since the last call, unless the trace has been cut."""
-        events = self._trace.events
+        events = self._trace.take()
         if not events:
             return
         if self._size < self._limit_bytes:
@@ -44,7 +44,6 @@ class TraceFile:
             if self._size >= self._limit_bytes:
                 cut: TraceEvent = [events[-1][0], "cut", self._limit_bytes]
                 self._write(self._encoder.encode(cut) + b"\n")
-        events.clear()
 
     def close(self) -> None:
         os.close(self._fd)

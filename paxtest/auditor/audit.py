@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,6 +15,8 @@ from paxtest.auditor.lemma import LEMMAS, SUBJECTS, THEOREMS, TIMED, Failure
 from paxtest.auditor.node import NodeAudit
 
 Traces = dict[str, list[list[Any]]]
+Kinds = dict[str, dict[str, list[list[Any]]]]
+"""node -> kind -> its events."""
 
 NO_COMMON_CLOCK = "the nodes are on several machines: their times cannot be compared"
 NOT_SEEN = "nothing that it speaks of happened"
@@ -92,17 +96,21 @@ def audit(traces: Traces) -> Audit:
     accepted cannot be counted. Where a trace was cut, everything is looked at up to that moment;
     traces of several machines, whose clocks differ, are never held against real time.
     """
-    traces, incomplete, one_clock, whole = _usable(traces)
+    kinds = _by_kind(traces)
+    usable, incomplete, one_clock, whole = _usable(traces, kinds)
+    if usable is not traces:
+        traces, kinds = usable, _by_kind(usable)
     failures: list[Failure] = []
     chosen = Chosen(one_clock)
     for node, events in sorted(traces.items()):
         failures += NodeAudit(node).walk(events)
-        failures += _quorums(node, events)
+        failures += _quorums(node, kinds[node].get("start", ()))
         chosen.take(node, events)
     failures += [f for f in chosen.failures() if whole or f.lemma not in ("I11", "I12")]
-    skipped = _unseen(traces)
+    skipped = _unseen(kinds)
     if one_clock:
-        failures += reads.failures(traces)
+        reading = {node: events for node, events in traces.items() if "read" in kinds[node]}
+        failures += reads.failures(reading, chosen)
     else:
         skipped |= dict.fromkeys(TIMED, NO_COMMON_CLOCK)
     first: dict[str, Failure] = {}
@@ -114,20 +122,28 @@ def audit(traces: Traces) -> Audit:
     return Audit(tuple(first.values()), events_seen, tuple(incomplete), counts, skipped)
 
 
-def _usable(traces: Traces) -> tuple[Traces, list[str], bool, bool]:
+def _by_kind(traces: Traces) -> Kinds:
+    kinds: Kinds = {}
+    for node, events in traces.items():
+        mine: dict[str, list[list[Any]]] = defaultdict(list)
+        for event in events:
+            mine[event[1]].append(event)
+        kinds[node] = dict(mine)
+    return kinds
+
+
+def _usable(traces: Traces, kinds: Kinds) -> tuple[Traces, list[str], bool, bool]:
     """(what can be judged, what is missing, whether all times are of one clock, whether what was
     accepted is known of every node)."""
     clocks: set[str] = set()
     voters = set(traces)
     cuts: dict[str, int] = {}
-    for node, events in traces.items():
-        for event in events:
-            if event[1] == "clock":
-                clocks.add(event[2])
-            elif event[1] == "start":
-                voters |= set(event[8])
-            elif event[1] == "cut":
-                cuts.setdefault(node, event[0])
+    for node, mine in kinds.items():
+        clocks |= {event[2] for event in mine.get("clock", ())}
+        for event in mine.get("start", ()):
+            voters |= set(event[8])
+        if "cut" in mine:
+            cuts[node] = mine["cut"][0][0]
     one_clock = len(clocks) <= 1 and "" not in clocks
     incomplete = []
     missing = sorted(node for node in voters if not traces.get(node))
@@ -148,25 +164,23 @@ def _until(events: list[list[Any]], time_ns: int) -> list[list[Any]]:
     return events[: bisect_right(events, time_ns, key=lambda event: event[0])]
 
 
-def _unseen(traces: Traces) -> dict[str, str]:
+def _unseen(kinds: Kinds) -> dict[str, str]:
     """Lemmas of which nothing in the traces speaks."""
-    everything = [event for events in traces.values() for event in events]
-    kinds = {event[1] for event in everything}
-    if any(event[1] == "read" and event[4] is not None for event in everything):
-        kinds.add("leased read")
-    return {lemma: NOT_SEEN for lemma, subjects in SUBJECTS.items() if kinds.isdisjoint(subjects)}
+    seen = {kind for mine in kinds.values() for kind in mine}
+    if any(event[4] is not None for mine in kinds.values() for event in mine.get("read", ())):
+        seen.add("leased read")
+    return {lemma: NOT_SEEN for lemma, subjects in SUBJECTS.items() if seen.isdisjoint(subjects)}
 
 
-def _quorums(node: str, events: list[list[Any]]) -> list[Failure]:
+def _quorums(node: str, starts: Sequence[list[Any]]) -> list[Failure]:
     """I8 by arithmetic: q1 + q2 > n."""
-    for event in events:
-        if event[1] == "start":
-            q1, q2, nodes = event[6], event[7], event[8]
-            if q1 + q2 <= len(nodes):
-                return [
-                    Failure(
-                        "I8", node, event[0], f"{node} takes {q1} promises and {q2} acceptances of"
-                        f" {len(nodes)} nodes for quorums: these need not meet",
-                    )
-                ]  # fmt: skip
+    for start in starts:
+        q1, q2, nodes = start[6], start[7], start[8]
+        if q1 + q2 <= len(nodes):
+            return [
+                Failure(
+                    "I8", node, start[0], f"{node} takes {q1} promises and {q2} acceptances of"
+                    f" {len(nodes)} nodes for quorums: these need not meet",
+                )
+            ]  # fmt: skip
     return []

@@ -33,11 +33,12 @@ class Chosen:
         self.slots: dict[int, Slot] = {}
         self.configs: dict[int, tuple[frozenset[str], int]] = {}  # by the first slot
         self.commands: dict[tuple[int, str], list[Identity]] = {}
-        self._effects: dict[Identity, tuple[int, str]] = {}
+        self.effects: dict[Identity, tuple[int, str]] = {}  # slot, and a node that saw it there
         self._states: dict[int, tuple[str, str]] = {}
         self._failures: list[Failure] = []
         self._applies: list[tuple[int, str, int, str]] = []
-        self._replies: list[tuple[int, str, Identity, str]] = []
+        self.replies: list[tuple[int, str, Identity, str]] = []
+        self.leads: list[tuple[int, Ballot]] = []
 
     def take(self, node: str, events: list[list[Any]]) -> None:
         """Note what matters of one node's trace."""
@@ -67,10 +68,12 @@ class Chosen:
                     acceptors.setdefault(node, at)
             elif kind == "apply":
                 self._applied(at, node, event[2], event[3], event[4])
+            elif kind == "lead":
+                self.leads.append((at, ballot(event[2])))
             elif kind in ("snapshot", "install"):
                 self._state(at, node, event[2], event[3])
             elif kind == "reply":
-                self._replies.append((at, node, (node, incarnation, event[2]), event[3]))
+                self.replies.append((at, node, (node, incarnation, event[2]), event[3]))
 
     def _slot(self, number: int) -> Slot:
         slot = self.slots.get(number)
@@ -95,8 +98,8 @@ class Chosen:
     def _applied(self, at: int, node: str, slot: int, value: str, ids: Any) -> None:
         self._applies.append((at, node, slot, value))
         for raw in ids:
-            identity = (raw[0], raw[1], raw[2])
-            before = self._effects.setdefault(identity, (slot, node))
+            identity = raw if isinstance(raw, tuple) else (raw[0], raw[1], raw[2])
+            before = self.effects.setdefault(identity, (slot, node))
             if before[0] != slot:
                 self._failures.append(
                     Failure(
@@ -182,7 +185,7 @@ class Chosen:
             if chosen is not None:
                 for identity in identities:
                     where.setdefault(identity, []).append(chosen[1])
-        for at, node, identity, outcome in self._replies:
+        for at, node, identity, outcome in self.replies:
             chosen_at = min(where.get(identity, ()), default=None)
             command = f"command {identity[2]} of {identity[0]}.{identity[1]}"
             early = chosen_at is not None and self._one_clock and chosen_at > at
@@ -191,7 +194,7 @@ class Chosen:
                     "I12", node, at, f"{node} acknowledged {command}, which "
                     + ("was never chosen" if chosen_at is None else "was not chosen yet"),
                 )  # fmt: skip
-            elif outcome == "fail" and chosen_at is not None and identity in self._effects:
+            elif outcome == "fail" and chosen_at is not None and identity in self.effects:
                 yield Failure(
                     "I12", node, at, f"{node} refused {command} as certainly not executed, but it"
                     " was chosen and took effect",

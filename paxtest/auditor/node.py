@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +32,7 @@ class NodeAudit:
         self._fsynced = 0
         self._promise_lsn: dict[Ballot, int] = {}
         self._accept_lsn: dict[tuple[int, Ballot], int] = {}
-        self._pending: list[tuple[int, str, Any]] = []  # written, not yet known to be durable
+        self._pending: deque[tuple[int, str, Any]] = deque()  # written, not yet known to be durable
         self._durable_promise = ZERO
         self._durable_accepts: dict[int, tuple[Ballot, str]] = {}
         self._durable_chosen = 0
@@ -104,21 +105,20 @@ class NodeAudit:
         self._proposed.clear()
 
     def _on_fsync(self, at: int, lsn: int) -> Iterable[Failure]:
-        self._fsynced = max(self._fsynced, lsn)
-        done = 0
-        for number, kind, what in self._pending:
-            if number > lsn:
-                break
-            done += 1
-            if kind == "promise":
-                self._durable_promise = max(self._durable_promise, what)
-            elif kind == "chosen":
+        if lsn > self._fsynced:
+            self._fsynced = lsn
+        pending = self._pending
+        while pending and pending[0][0] <= lsn:
+            _, kind, what = pending.popleft()
+            if kind == "chosen":
                 self._durable_chosen = max(self._durable_chosen, what)
-            else:
+                continue
+            b = what
+            if kind == "accept":
                 slot, b, value = what
-                self._durable_promise = max(self._durable_promise, b)
                 self._durable_accepts[slot] = (b, value)
-        del self._pending[:done]
+            if b > self._durable_promise:
+                self._durable_promise = b
         return NOTHING
 
     def _on_chosen(self, at: int, lsn: int, upto: int) -> Iterable[Failure]:
@@ -137,26 +137,30 @@ class NodeAudit:
             )
         self._highest = max(self._highest, b)
 
-    def _on_accept(self, at: int, lsn: int, slot: int, raw: Any, value: str) -> Iterator[Failure]:
+    def _on_accept(self, at: int, lsn: int, slot: int, raw: Any, value: str) -> Iterable[Failure]:
         b = ballot(raw)
         self._pending.append((lsn, "accept", (slot, b, value)))
         self._accept_lsn[slot, b] = lsn
-        if b < self._highest:
-            yield self._fail(
-                "I4", at, f"accepted {ballot_text(b)} in slot {slot} after it had promised"
-                f" {ballot_text(self._highest)}", slot, b,
-            )  # fmt: skip
-        self._highest = max(self._highest, b)
         if slot > self._applied:
             known = self._accepted.get(slot)
             if known is None or known[0] <= b:
                 self._accepted[slot] = (b, value)
+        highest = self._highest
+        if b >= highest:
+            self._highest = b
+            return NOTHING
+        return [
+            self._fail(
+                "I4", at, f"accepted {ballot_text(b)} in slot {slot} after it had promised"
+                f" {ballot_text(highest)}", slot, b,
+            )
+        ]  # fmt: skip
 
     def _on_send(self, at: int, peer: str, kind: str, *more: Any) -> Iterable[Failure]:
-        if kind == "1b":
-            return self._promise_sent(at, peer, *more)
         if kind == "2b":
             return self._acceptance_sent(at, peer, *more)
+        if kind == "1b":
+            return self._promise_sent(at, peer, *more)
         return NOTHING
 
     def _on_report(
@@ -191,18 +195,20 @@ class NodeAudit:
                 ballot=b,
             )  # fmt: skip
 
-    def _acceptance_sent(self, at: int, peer: str, raw: Any, slot: int) -> Iterator[Failure]:
+    def _acceptance_sent(self, at: int, peer: str, raw: Any, slot: int) -> Iterable[Failure]:
         b = ballot(raw)
         lsn = self._accept_lsn.get((slot, b))
+        if lsn is not None and lsn <= self._fsynced:
+            return NOTHING
         known = self._durable_accepts.get(slot)
-        durable = (lsn is not None and lsn <= self._fsynced) or (
-            known is not None and known[0] == b
-        )
-        if not durable:
-            yield self._fail(
+        if known is not None and known[0] == b:
+            return NOTHING
+        return [
+            self._fail(
                 "I5", at, f"told {peer} that it accepted ballot {ballot_text(b)} in slot {slot}"
                 " before that was durable", slot, b,
-            )  # fmt: skip
+            )
+        ]  # fmt: skip
 
     # --- the proposer: I2, I7 ---
 
@@ -260,14 +266,13 @@ class NodeAudit:
 
     # --- the learner: order, part of I11 ---
 
-    def _on_apply(self, at: int, slot: int, value: str, ids: Any) -> Iterator[Failure]:
-        if slot != self._applied + 1:
-            yield self._fail(
-                "I11", at, f"applied slot {slot} right after slot {self._applied}", slot
-            )
-        self._applied = slot
+    def _on_apply(self, at: int, slot: int, value: str, ids: Any) -> Iterable[Failure]:
+        before, self._applied = self._applied, slot
         self._accepted.pop(slot, None)
         self._durable_accepts.pop(slot, None)
+        if slot == before + 1:
+            return NOTHING
+        return [self._fail("I11", at, f"applied slot {slot} right after slot {before}", slot)]
 
     def _on_install(self, at: int, slot: int, state: str, applied: int) -> Iterator[Failure]:
         if slot <= applied:
@@ -283,5 +288,5 @@ class NodeAudit:
 
 
 def ballot(raw: Any) -> Ballot:
-    """A ballot as it stands in a trace, ordered like the real one."""
-    return (raw[0], raw[1], raw[2])
+    """A ballot as it stands in a trace (a list in a file), ordered like the real one."""
+    return raw if isinstance(raw, tuple) else (raw[0], raw[1], raw[2])

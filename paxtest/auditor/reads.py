@@ -6,38 +6,27 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
+from paxtest.auditor.chosen import Chosen
 from paxtest.auditor.lemma import Failure, ballot_text
 from paxtest.auditor.node import Ballot, ballot
 
-Identity = tuple[str, int, int]
 
-
-def failures(traces: dict[str, list[list[Any]]]) -> Iterator[Failure]:
+def failures(traces: dict[str, list[list[Any]]], chosen: Chosen) -> Iterator[Failure]:
     """Holds each read against what was acknowledged, and by whom was led, before it began. All
-    times must be of one clock."""
-    slots: dict[Identity, int] = {}
-    replies: list[tuple[int, Identity]] = []
-    leads: list[tuple[int, Ballot]] = []
-    for node, events in traces.items():
-        incarnation = 0
-        for event in events:
-            if event[1] == "start":
-                incarnation = event[2]
-            elif event[1] == "apply":
-                for raw in event[4]:
-                    slots.setdefault((raw[0], raw[1], raw[2]), event[2])
-            elif event[1] == "reply" and event[3] == "ok":
-                replies.append((event[0], (node, incarnation, event[2])))
-            elif event[1] == "lead":
-                leads.append((event[0], ballot(event[2])))
-    acknowledged = sorted((at, slots[who]) for at, who in replies if who in slots)
+    times must be of one clock; `chosen` has taken all the traces."""
+    effects = chosen.effects
+    acknowledged = sorted(
+        (at, effects[who][0])
+        for at, _, who, outcome in chosen.replies
+        if outcome == "ok" and who in effects
+    )
     times = [at for at, _ in acknowledged]
     highest = 0
     upto: list[int] = []  # highest slot acknowledged by then
     for _, slot in acknowledged:
         highest = max(highest, slot)
         upto.append(highest)
-    leads.sort()
+    leads = sorted(chosen.leads)
     for node, events in traces.items():
         yield from _of_node(node, events, times, upto, leads)
 

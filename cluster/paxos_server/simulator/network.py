@@ -57,15 +57,15 @@ class SimulatedNetwork:
         weather, random = self.weather, self._world.rng.random
         if weather.loss and random() < weather.loss:
             return
-        copies = 2 if weather.duplication and random() < weather.duplication else 1
-        for _ in range(copies):
+        twice = weather.duplication and random() < weather.duplication
+        for _ in range(2 if twice else 1):
             delay_s = weather.delay_s * (0.5 + random())
             if weather.slow and random() < weather.slow:
                 delay_s += 2 * weather.slow_delay_s * random()
             self._world.after(delay_s, self._arrive, source, destination, message)
 
     def _arrive(self, source: str, destination: str, message: Message) -> None:
-        if (source, destination) not in self._cut:
+        if not self._cut or (source, destination) not in self._cut:
             self._deliver(source, destination, message)
         elif self._holds and len(self._held) < HELD_LIMIT:
             self._held.append((source, destination, message))

@@ -31,6 +31,7 @@ class SimulatedNode:
 
     def __init__(self, config: Config, world: World, network: SimulatedNetwork, bugs: Bugs) -> None:
         self.config = config
+        self.name = config.node
         self.clock = SimulatedClock(world)
         self.disk = SimulatedDisk()
         self.replica: Engine | None = None
@@ -49,10 +50,6 @@ class SimulatedNode:
         self._requests: dict[int, Reply] = {}
         self._next_request = 1
         self._missed: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = []
-
-    @property
-    def name(self) -> str:
-        return self.config.node
 
     @property
     def alive(self) -> bool:
@@ -191,8 +188,10 @@ class SimulatedNode:
     def _take(self) -> None:
         assert self.replica is not None
         out = self.replica.take()
-        for destination, message in out.messages:
-            self._network.send(self.name, destination, message)
+        if out.messages:
+            send, name = self._network.send, self.name
+            for destination, message in out.messages:
+                send(name, destination, message)
         if out.records:
             self._storage.append(out.records)
         if out.save is not None:
@@ -201,6 +200,7 @@ class SimulatedNode:
         if out.sync and not self._syncing:
             self._syncing = True
             self._world.after(self._world.around(self.sync_s), self._synced, self._life)
-        self.answers += len(out.replies)
-        for number, reply in out.replies:
-            self._requests.pop(number)(reply)
+        if out.replies:
+            self.answers += len(out.replies)
+            for number, reply in out.replies:
+                self._requests.pop(number)(reply)

@@ -181,7 +181,7 @@ class Simulation:
             self._divergence(),
             world.now_s,
             [crash for node in self.nodes for crash in node.crashes],
-            {node.name: node.trace.events for node in self.nodes},
+            {node.name: node.trace.take() for node in self.nodes},
         )
 
     def _deliver(self, source: str, destination: str, message: Message) -> None:

@@ -33,9 +33,9 @@ class World:
 
     def run(self, until_s: float) -> None:
         """Let time pass."""
-        events = self._events
+        events, pop = self._events, heapq.heappop
         while events and events[0][0] <= until_s:
-            self.now_s, _, call, args = heapq.heappop(events)
+            self.now_s, _, call, args = pop(events)
             call(*args)
             if self._counter > EVENTS_LIMIT:
                 raise Runaway(f"more than {EVENTS_LIMIT:,} events by {self.now_s:.3f} s")
