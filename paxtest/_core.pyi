@@ -171,15 +171,18 @@ class Stream:
 
     def __init__(
         self,
-        model: str,
+        model: str | PythonModel,
         *,
         initial: Any = None,
         memory_budget_mb: int = 2048,
         time_budget_s: float = 60.0,
-    ) -> None: ...
+    ) -> None:
+        """Raises ValueError for an unknown model, and for an initial value it cannot have. A
+        model's own `partition` is asked when an operation is invoked: its result is None then."""
     def feed(self, events: bytes | Iterable[tuple[Any, ...]]) -> None:
         """Journal lines (JSONL, whole lines), or (index, time_ns, process, type, f, key, value).
-        Raises ValueError for what is no history."""
+        Raises ValueError for what is no history, and whatever a Python model raises; then the
+        verdict is unknown for good."""
     def finish(self) -> None:
         """No more events will come: what is open stays of unknown outcome."""
     def verdict(self) -> VerdictName: ...

@@ -46,11 +46,13 @@ pub enum Value {
 pub struct Values {
     table: Vec<Value>,
     ids: HashMap<Value, ValueId>,
+    /// Places in the table that are free; these hold nil, which has its own.
+    free: Vec<u64>,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        let mut v = Values { table: Vec::new(), ids: HashMap::new() };
+        let mut v = Values { table: Vec::new(), ids: HashMap::new(), free: Vec::new() };
         v.intern(Value::Nil);
         v
     }
@@ -66,10 +68,46 @@ impl Values {
         if let Some(&id) = self.ids.get(&value) {
             return id;
         }
-        let id = ValueId(self.table.len() as u64);
-        self.table.push(value.clone());
+        let id = match self.free.pop() {
+            Some(place) => {
+                self.table[place as usize] = value.clone();
+                ValueId(place)
+            }
+            None => {
+                self.table.push(value.clone());
+                ValueId(self.table.len() as u64 - 1)
+            }
+        };
         self.ids.insert(value, id);
         id
+    }
+
+    /// Forgets all values but those of `roots` and what they are made of: their ids will stand
+    /// for others. `roots` may hold what is no id.
+    pub fn sweep(&mut self, mut roots: Vec<u64>) {
+        let mut live = vec![false; self.table.len()];
+        live[ValueId::NIL.0 as usize] = true;
+        while let Some(id) = roots.pop() {
+            let Some(live) = live.get_mut(id as usize).filter(|live| !**live) else { continue };
+            *live = true;
+            match &self.table[id as usize] {
+                Value::List(members) => roots.extend(members.iter().map(|m| m.0)),
+                Value::Map(entries) => roots.extend(entries.iter().flat_map(|(k, v)| [k.0, v.0])),
+                _ => {}
+            }
+        }
+        for (place, value) in self.table.iter_mut().enumerate() {
+            if !live[place] && *value != Value::Nil {
+                self.ids.remove(value);
+                *value = Value::Nil;
+                self.free.push(place as u64);
+            }
+        }
+    }
+
+    /// How many values are in the table and stand for something.
+    pub fn used(&self) -> usize {
+        self.table.len() - self.free.len()
     }
 
     /// How many values are in the table.

@@ -74,6 +74,10 @@ pub trait Model: Send + Sync {
         work();
     }
 
+    /// Ids of values will stand for others from now on: what was kept by id has to be forgotten.
+    /// `words` (sorted) holds all words of the states that are left, among others.
+    fn forget_ids(&self, _words: &[u64]) {}
+
     /// A sub-history proves something about the whole history only if it holds every operation
     /// that provides something which one of its operations observes, and if leaving out all
     /// others could not make a linearizable history seem impossible. None: only read-only

@@ -2,25 +2,25 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::check::{Answer, Limit};
 use crate::formats::py::{find_py, value_from_py, value_to_py, PyHistory};
-use crate::formats::{parse_line, Builder, Event, Kind, Limits};
+use crate::formats::Limits;
 use crate::history::History;
 use crate::orchestrate::{self, Partition, Settings, Subject};
 use crate::python_model::{self, Asking, PythonModel};
 use crate::registry::{self, Fast, Initial, Options, Spec};
-use crate::stream::{self, Stream};
+use crate::stream::py::PyStream;
 
 /// Stands for an unknown initial value.
 #[pyclass(name = "Any", module = "paxtest._core", frozen)]
-struct AnyValue;
+pub(crate) struct AnyValue;
 
 #[pymethods]
 impl AnyValue {
@@ -46,11 +46,18 @@ fn initial(history: &mut Cow<'_, History>, given: Option<&Bound<'_, PyAny>>) -> 
     Ok(Initial::Value(value))
 }
 
-fn wrong_initial(message: String) -> PyErr {
+pub(crate) fn wrong_initial(message: String) -> PyErr {
     PyValueError::new_err(format!("initial: {message}"))
 }
 
-fn find(name: &str) -> PyResult<&'static Spec> {
+pub(crate) fn starts_itself(model: &PythonModel) -> PyErr {
+    wrong_initial(format!(
+        "model {} is written in Python and says itself what it starts with; leave it out",
+        model.name
+    ))
+}
+
+pub(crate) fn find(name: &str) -> PyResult<&'static Spec> {
     registry::find(name).ok_or_else(|| {
         let names: Vec<_> = registry::SPECS.iter().map(|s| s.name).collect();
         PyValueError::new_err(format!("unknown model {name:?}; one of {}", names.join(", ")))
@@ -92,7 +99,7 @@ fn check<'py>(
     let mut h = Cow::Borrowed(history.history());
     let initial = self::initial(&mut h, initial.as_ref())?;
     let h = &*h;
-    let cancel = AtomicBool::new(false);
+    let cancel = Arc::new(AtomicBool::new(false));
     let settings = Settings {
         algorithm,
         options: Options { initial },
@@ -102,17 +109,14 @@ fn check<'py>(
         minimise,
         cancel: &cancel,
     };
-    if let Ok(custom) = model.cast::<PythonModel>() {
-        let custom = custom.get();
+    if let Ok(model) = model.cast::<PythonModel>() {
+        let custom = model.get();
         algorithm_of(algorithm, &custom.name, &[])?;
         if initial != Initial::Default {
-            return Err(wrong_initial(format!(
-                "model {} is written in Python and says itself what it starts with; leave it out",
-                custom.name
-            )));
+            return Err(starts_itself(custom));
         }
         let (parts, keys) = python_model::split(py, h, custom)?;
-        let asking = Asking::new(py, custom, &cancel)?;
+        let asking = Asking::new(model, cancel.clone())?;
         let found = run(py, &cancel, || {
             orchestrate::check(h, &parts, Subject::Custom(&asking), &settings)
         })?;
@@ -132,7 +136,7 @@ fn check<'py>(
     report(py, h, spec.name, &found, None, witness, started)
 }
 
-fn duration(seconds: f64) -> PyResult<Duration> {
+pub(crate) fn duration(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds.min(1e9))
         .map_err(|e| PyValueError::new_err(format!("time_budget_s {seconds}: {e}")))
 }
@@ -180,132 +184,6 @@ fn run<T: Send>(
             }
         })
     })
-}
-
-/// One event of a stream: (index, time_ns, process, type, f, key, value).
-type Row<'py> =
-    (u64, i64, Bound<'py, PyAny>, PyBackedStr, PyBackedStr, Bound<'py, PyAny>, Bound<'py, PyAny>);
-
-#[pyclass(name = "Stream", module = "paxtest._core")]
-struct PyStream {
-    stream: Stream,
-    lines: u64,
-}
-
-#[pymethods]
-impl PyStream {
-    #[new]
-    #[pyo3(signature = (model, *, initial = None, memory_budget_mb = 2048, time_budget_s = 60.0))]
-    fn new(
-        model: &str,
-        initial: Option<Bound<'_, PyAny>>,
-        memory_budget_mb: usize,
-        time_budget_s: f64,
-    ) -> PyResult<Self> {
-        let mut builder = Builder::new(Limits::default());
-        let initial = match initial {
-            Some(given) if given.is_instance_of::<AnyValue>() => {
-                return Err(PyValueError::new_err("a stream needs to know the initial value"));
-            }
-            Some(given) => {
-                let depth = Limits::default().depth;
-                Initial::Value(value_from_py(&mut |v| builder.intern(v), &given, depth)?)
-            }
-            None => Initial::Default,
-        };
-        let spec = find(model)?;
-        spec.start(&builder.history, initial).map_err(wrong_initial)?;
-        let stream = Stream::new(
-            builder,
-            spec,
-            Options { initial },
-            duration(time_budget_s)?,
-            memory_budget_mb << 20,
-        );
-        Ok(PyStream { stream, lines: 0 })
-    }
-
-    fn feed(&mut self, py: Python<'_>, events: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(bytes) = events.cast::<PyBytes>() {
-            let bytes = bytes.as_bytes();
-            return py.detach(|| self.lines(bytes)).map_err(PyValueError::new_err);
-        }
-        let depth = Limits::default().depth;
-        for row in events.try_iter()? {
-            let row: Row<'_> = row?.extract()?;
-            let (index, time_ns, process, kind, f, key, value) = row;
-            let builder = &mut self.stream.builder;
-            let mut event = Event::new(index);
-            event.index = Some(index);
-            event.time_ns = Some(time_ns);
-            event.process = match process.extract::<i64>() {
-                Ok(n) => builder.process_number(n),
-                Err(_) => {
-                    let name: PyBackedStr = process.extract()?;
-                    if &*name == "nemesis" {
-                        continue;
-                    }
-                    builder.process_name(&name)
-                }
-            };
-            event.kind = Kind::parse(kind.as_bytes())
-                .ok_or_else(|| PyValueError::new_err(format!("unknown type {:?}", &*kind)))?;
-            event.f = builder.function(f.as_bytes()).map_err(PyValueError::new_err)?;
-            if !key.is_none() {
-                event.key = Some(value_from_py(&mut |v| builder.intern(v), &key, depth)?);
-            }
-            event.value = value_from_py(&mut |v| builder.intern(v), &value, depth)?;
-            self.stream.event(&event).map_err(PyValueError::new_err)?;
-        }
-        Ok(())
-    }
-
-    /// No more events will come.
-    fn finish(&mut self, py: Python<'_>) {
-        py.detach(|| self.stream.finish());
-    }
-
-    fn verdict(&self) -> &'static str {
-        match self.stream.verdict() {
-            stream::Verdict::Valid => "valid",
-            stream::Verdict::Invalid => "invalid",
-            stream::Verdict::Unknown => "unknown",
-        }
-    }
-
-    fn first_violation<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Option<(u64, i64, Bound<'py, PyAny>)>> {
-        let Some(v) = self.stream.violation() else { return Ok(None) };
-        let key = value_to_py(py, &self.stream.builder.history, v.key)?;
-        Ok(Some((v.index, v.time_ns, key)))
-    }
-
-    fn frontier<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (keys, open, held, events) = self.stream.frontier();
-        let d = PyDict::new(py);
-        d.set_item("keys", keys)?;
-        d.set_item("open", open)?;
-        d.set_item("held", held)?;
-        d.set_item("events", events)?;
-        Ok(d)
-    }
-}
-
-impl PyStream {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for line in bytes.split(|&b| b == b'\n') {
-            self.lines += 1;
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            let event = parse_line(&mut self.stream.builder, line, self.lines)
-                .and_then(|event| event.map_or(Ok(()), |e| self.stream.event(&e)));
-            event.map_err(|e| format!("line {}: {e}", self.lines))?;
-        }
-        Ok(())
-    }
 }
 
 fn verdict(answer: &Answer) -> &'static str {

@@ -13,6 +13,7 @@ use crate::formats::py::value_to_py;
 use crate::history::{History, Operation, Outcome, Value, ValueId};
 use crate::model::{Class, Model, State};
 use crate::orchestrate::{self, Part};
+use crate::stream::{self, Subject};
 use crate::table::Mixed;
 
 /// Answers that a model keeps from one history to the next.
@@ -88,19 +89,22 @@ impl Memory {
 }
 
 /// A Python model at work on one history.
-pub struct Asking<'a> {
-    model: &'a PythonModel,
+pub struct Asking {
+    model: Py<PythonModel>,
     memory: Arc<Mutex<Memory>>,
     /// This history's operation classes, as `memory` numbers them.
     classes: Mutex<HashMap<Class, u32>>,
     initial: Vec<State>,
     /// What Python raised; `stop` is set then.
     pub error: Mutex<Option<PyErr>>,
-    stop: &'a AtomicBool,
+    stop: Arc<AtomicBool>,
 }
 
-impl<'a> Asking<'a> {
-    pub fn new(py: Python<'_>, model: &'a PythonModel, stop: &'a AtomicBool) -> PyResult<Self> {
+impl Asking {
+    /// `stop` is set where Python raises, and may be set from outside.
+    pub fn new(model: &Bound<'_, PythonModel>, stop: Arc<AtomicBool>) -> PyResult<Self> {
+        let py = model.py();
+        let (owned, model) = (model.clone().unbind(), model.get());
         let memory = {
             let mut kept = model.memory.lock_py_attached(py).unwrap();
             // (try_lock: whoever is asking now goes on with what there is)
@@ -114,7 +118,7 @@ impl<'a> Asking<'a> {
             initial.push(vec![memory.lock_py_attached(py).unwrap().number(state.bind(py))?]);
         }
         let (classes, error) = (Mutex::new(HashMap::new()), Mutex::new(None));
-        Ok(Asking { model, memory, classes, initial, error, stop })
+        Ok(Asking { model: owned, memory, classes, initial, error, stop })
     }
 
     /// The number of an operation; Python says once whether it is read-only.
@@ -131,7 +135,7 @@ impl<'a> Asking<'a> {
         }
         let n = Python::attach(|py| {
             let call = operation(py, history, op)?;
-            let read_only = self.model.read_only.bind(py).call1((&call,))?.is_truthy()?;
+            let read_only = self.model.get().read_only.bind(py).call1((&call,))?.is_truthy()?;
             let memory = &mut *self.memory.lock_py_attached(py).unwrap();
             let fresh = memory.operations.len() as u32;
             let n = *memory.operation_ids.entry(spelled).or_insert(fresh);
@@ -158,7 +162,7 @@ impl<'a> Asking<'a> {
                 (call, memory.states[state as usize].clone_ref(py))
             };
             let mut states = Vec::new();
-            for after in self.model.step.bind(py).call1((from, call))?.try_iter()? {
+            for after in self.model.get().step.bind(py).call1((from, call))?.try_iter()? {
                 let after = after?;
                 states.push(vec![self.memory.lock_py_attached(py).unwrap().number(&after)?]);
             }
@@ -237,7 +241,7 @@ fn operation<'py>(
         .into_pyobject(py)
 }
 
-impl Model for Asking<'_> {
+impl Model for Asking {
     fn initial(&self) -> Vec<State> {
         self.initial.clone()
     }
@@ -258,6 +262,10 @@ impl Model for Asking<'_> {
             .unwrap_or_else(|e| self.fail(e))
     }
 
+    fn forget_ids(&self, _words: &[u64]) {
+        self.classes.lock().unwrap().clear();
+    }
+
     /// A thread that is attached already, though it let go of the GIL, takes it again without
     /// the making of a thread state.
     fn serve(&self, work: &mut (dyn FnMut() + Send)) {
@@ -270,6 +278,29 @@ impl Model for Asking<'_> {
     }
 }
 
+/// Partitions as a model's own `partition` makes them, by number.
+struct Partitions {
+    numbers: Py<PyDict>,
+    keys: Vec<Py<PyAny>>,
+}
+
+impl Partitions {
+    fn new(py: Python<'_>) -> Self {
+        Partitions { numbers: PyDict::new(py).unbind(), keys: Vec::new() }
+    }
+
+    fn number(&mut self, key: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let numbers = self.numbers.bind(key.py());
+        if let Some(n) = numbers.get_item(key)? {
+            return n.extract();
+        }
+        let n = self.keys.len();
+        numbers.set_item(key, n)?;
+        self.keys.push(key.clone().unbind());
+        Ok(n)
+    }
+}
+
 /// Partitions, and their keys where these are no keys of the history.
 type Parts = (Vec<Part>, Option<Vec<Py<PyAny>>>);
 
@@ -278,21 +309,56 @@ pub fn split(py: Python<'_>, history: &History, model: &PythonModel) -> PyResult
     let Some(partition) = &model.partition else {
         return Ok((orchestrate::split(history, true), None));
     };
-    let numbers = PyDict::new(py);
+    let mut partitions = Partitions::new(py);
     let mut parts: Vec<Part> = Vec::new();
-    let mut keys = Vec::new();
     for (i, op) in history.ops.iter().enumerate() {
         let key = partition.bind(py).call1((operation(py, history, op)?,))?;
-        let n: usize = match numbers.get_item(&key)? {
-            Some(n) => n.extract()?,
-            None => {
-                numbers.set_item(&key, parts.len())?;
-                keys.push(key.unbind());
-                parts.push((ValueId::NIL, Vec::new()));
-                parts.len() - 1
-            }
-        };
+        let n = partitions.number(&key)?;
+        if n == parts.len() {
+            parts.push((ValueId::NIL, Vec::new()));
+        }
         parts[n].1.push(i as u32);
     }
-    Ok((parts, Some(keys)))
+    Ok((parts, Some(partitions.keys)))
+}
+
+/// A model at work on a stream, whose operations are told apart when they are invoked.
+pub struct Streaming {
+    pub asking: Arc<Asking>,
+    partitions: Arc<Mutex<Partitions>>,
+}
+
+impl Streaming {
+    pub fn new(model: &Bound<'_, PythonModel>) -> PyResult<Self> {
+        let asking = Arc::new(Asking::new(model, Arc::default())?);
+        let partitions = Arc::new(Mutex::new(Partitions::new(model.py())));
+        Ok(Streaming { asking, partitions })
+    }
+
+    pub fn subject(&self) -> Subject {
+        let partitions = self.partitions.clone();
+        let asking = self.asking.clone();
+        let partition = self.own_partition().then(|| {
+            let part = move |history: &History, op: &Operation| {
+                let number = Python::attach(|py| {
+                    let partition = asking.model.get().partition.as_ref().expect("its own");
+                    let key = partition.bind(py).call1((operation(py, history, op)?,))?;
+                    partitions.lock_py_attached(py).unwrap().number(&key)
+                });
+                number.unwrap_or_else(|e| asking.fail(e)) as u64
+            };
+            Box::new(part) as stream::Partition
+        });
+        Subject::Custom(self.asking.clone(), partition)
+    }
+
+    fn own_partition(&self) -> bool {
+        self.asking.model.get().partition.is_some()
+    }
+
+    /// The key of a part, where the model's own `partition` made it.
+    pub fn key<'py>(&self, py: Python<'py>, part: ValueId) -> Option<Bound<'py, PyAny>> {
+        let partitions = self.partitions.lock_py_attached(py).unwrap();
+        self.own_partition().then(|| partitions.keys[part.0 as usize].bind(py).clone())
+    }
 }

@@ -146,12 +146,19 @@ def _completed_ns(history: History, at: int | None) -> int | None:
 class Live:
     """The verdict while the history is still being recorded.
 
-    `time_budget_s` bounds each step of the search, where the model needs one; a step that takes
+    `model`: a name, or a `Model` of your own. `initial`: as for `Linearizable`. `time_budget_s` bounds each step of the search, where the model needs one; a step that takes
     longer makes the verdict unknown for good.
     """
 
-    def __init__(self, model: str, time_budget_s: float = 60.0) -> None:
-        self._stream = _core.Stream(model, time_budget_s=time_budget_s)
+    def __init__(
+        self,
+        model: str | Model | type[Model],
+        time_budget_s: float = 60.0,
+        *,
+        initial: Any = None,
+    ) -> None:
+        known = model if isinstance(model, str) else native(model)
+        self._stream = _core.Stream(known, initial=initial, time_budget_s=time_budget_s)
 
     def feed(self, ops: Sequence[Op]) -> None:
         """The next events, in the order of the history. As bytes, which the core reads without

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from paxtest import _core
 from paxtest.checkers.linearizable import Linearizable, Live
 from paxtest.checkers.protocol import Evidence
 from paxtest.errors import HistoryError
+from paxtest.models import Inconsistent, Model, Operation, native
 from paxtest.operation import Op, encode
 from paxtest.verdict import Verdict
 
@@ -176,6 +178,97 @@ def test_a_stream_refuses_what_is_no_history() -> None:
         _core.Stream("cas-register").feed(b'{"index": 0\n')
     with pytest.raises(ValueError, match="has no function"):
         stream.feed([(0, 0, 1, "invoke", "push", "x", 1)])
+
+
+class Latest(Model):
+    """A register, in Python."""
+
+    def step(self, state: Any, op: Operation) -> Any:
+        if op.f == "write":
+            return op.value
+        return state if op.result == state else Inconsistent
+
+
+@pytest.mark.parametrize(
+    ("model", "put", "take"),
+    [
+        ("register", "write", "read"),
+        ("versioned-register", "write", ""),
+        ("kv", "put", "get"),
+        ("queue", "enqueue", "dequeue"),
+        ("stack", "push", "pop"),
+        ("set", "add", "remove"),
+        (native(Latest), "write", "read"),
+    ],
+)
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_stream_forgets_texts_that_are_gone(
+    model: Any, put: str, take: str, repeats: bool
+) -> None:
+    """Its table of values does not grow with the history."""
+    stream = _core.Stream(model)
+    if repeats:  # (then a register goes on by search)
+        for at in range(2):
+            stream.feed([(at, 0, 0, "invoke", put, None, "x"), (at, 0, 0, "ok", put, None, "x")])
+            if take:
+                stream.feed(_take(at, take, model, "x"))
+    for value in range(60_000):
+        text = f"text {value}"
+        events = [
+            (4 * value, 0, 0, "invoke", put, None, text),
+            (4 * value + 1, 0, 0, "ok", put, None, text),
+        ]
+        stream.feed(events + (_take(4 * value + 2, take, model, text) if take else []))
+    assert stream.frontier()["values"] < 40_000
+    assert stream.verdict() == "valid"
+    if take:
+        late = [] if take == "remove" else _take(240_002, take, model, "text 3")
+        stream.feed(late)
+        assert stream.verdict() == ("invalid" if late else "valid")
+
+
+def _take(at: int, f: str, model: Any, text: str) -> list[tuple[Any, ...]]:
+    arg = text if model == "set" else None
+    return [(at, 0, 1, "invoke", f, None, arg), (at + 1, 0, 1, "ok", f, None, text)]
+
+
+class Grouped(Latest):
+    """Keys of one first letter depend on each other."""
+
+    def partition(self, op: Operation) -> str:
+        assert op.result is None or op.known
+        return str(op.key)[0]
+
+
+def test_models_in_python_work_in_streams() -> None:
+    live = Live(Latest)
+    live.feed(STALE[:5])
+    assert live.verdict is Verdict.VALID
+    live.feed(STALE[5:])
+    assert live.verdict is Verdict.INVALID
+
+    stream = _core.Stream(native(Grouped))
+    for key in ("a1", "b1", "a2"):
+        stream.feed([(0, 0, 0, "invoke", "write", key, key), (1, 0, 0, "ok", "write", key, key)])
+    stream.feed([(2, 0, 0, "invoke", "read", "b1", None), (3, 0, 0, "ok", "read", "b1", "b1")])
+    assert stream.verdict() == "valid"
+    stream.feed([(4, 0, 0, "invoke", "read", "a1", None), (5, 9, 0, "ok", "read", "a1", "a1")])
+    assert stream.first_violation() == (5, 9, "a")
+
+
+def test_what_a_model_raises_ends_a_stream() -> None:
+    class Broken(Latest):
+        def step(self, state: Any, op: Operation) -> Any:
+            raise RuntimeError("no idea")
+
+    stream = _core.Stream(native(Broken))
+    stream.feed([(0, 0, 0, "invoke", "write", None, 1)])
+    with pytest.raises(RuntimeError, match="no idea"):
+        stream.feed([(1, 0, 0, "ok", "write", None, 1)])
+    assert stream.verdict() == "unknown"
+    assert stream.first_violation() is None
+    with pytest.raises(ValueError, match="says itself what it starts with"):
+        _core.Stream(native(Latest), initial=3)
 
 
 def test_a_stream_holds_only_what_is_open() -> None:

@@ -1,7 +1,7 @@
 //! String register with append: put replaces, append appends, get reads. An absent value is "".
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{answered, functions, initial_value};
 use crate::history::{History, Operation, Outcome, ValueId};
@@ -79,6 +79,8 @@ pub fn initial<'a>(history: &'a History, options: &Options) -> &'a str {
 #[derive(Default)]
 struct Strings {
     texts: Vec<Box<str>>,
+    /// Numbers that stand for no text.
+    free: Vec<u64>,
     ids: HashMap<Box<str>, u64>,
     /// What appending a value (by id) to a string makes.
     appended: HashMap<(u64, ValueId), u64>,
@@ -89,10 +91,32 @@ impl Strings {
         if let Some(&id) = self.ids.get(text) {
             return id;
         }
-        let id = self.texts.len() as u64;
-        self.texts.push(text.into());
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.texts[id as usize] = text.into();
+                id
+            }
+            None => {
+                self.texts.push(text.into());
+                self.texts.len() as u64 - 1
+            }
+        };
         self.ids.insert(text.into(), id);
         id
+    }
+
+    /// Forgets the texts whose numbers are not in `kept` (sorted), but for the initial one.
+    fn retain(&mut self, kept: &[u64]) {
+        self.appended.clear();
+        let (texts, free) = (&mut self.texts, &mut self.free);
+        self.ids.retain(|_, &mut id| {
+            let stays = id == 0 || kept.binary_search(&id).is_ok();
+            if !stays {
+                texts[id as usize] = "".into();
+                free.push(id);
+            }
+            stays
+        });
     }
 }
 
@@ -119,6 +143,10 @@ impl Kv {
         }
     }
 
+    fn strings(&self) -> MutexGuard<'_, Strings> {
+        self.strings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn written(&self, history: &History) -> &[(ValueId, ValueId)] {
         self.written.get_or_init(|| {
             let ops = self.part.iter().map(|&i| &history.ops[i as usize]);
@@ -139,10 +167,7 @@ impl Model for Kv {
     }
 
     fn step(&self, history: &History, state: &[u64], op: &Operation) -> Vec<State> {
-        let mut strings = match self.strings.lock() {
-            Ok(strings) => strings,
-            Err(poisoned) => poisoned.into_inner(),
-        };
+        let mut strings = self.strings();
         let place = state.chunks_exact(2).position(|pair| pair[0] >= op.key.0);
         let held = match place {
             Some(i) if state[2 * i] == op.key.0 => Some(2 * i),
@@ -184,6 +209,10 @@ impl Model for Kv {
             Act::Get(_) | Act::Nothing | Act::Append("") => true,
             Act::Put(_) | Act::Append(_) => false,
         }
+    }
+
+    fn forget_ids(&self, words: &[u64]) {
+        self.strings().retain(words);
     }
 
     fn class(&self, history: &History, op: &Operation) -> Class {

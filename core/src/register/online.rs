@@ -87,6 +87,11 @@ impl Online {
         self.ids.is_empty()
     }
 
+    /// The ids of the values remembered, and of those that they come from.
+    pub fn values(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ids.values().flat_map(|&v| [self.vals[v as usize].id, self.vals[v as usize].from])
+    }
+
     /// A write of `to`, or a cas to it from `from`, was invoked. Positions count from 1.
     pub fn begin(&mut self, to: ValueId, from: Option<ValueId>, inv: u32) -> Status {
         if self.ids.contains_key(&to.0) {

@@ -195,6 +195,12 @@ impl Space {
         };
     }
 
+    /// All that may be the id of a value: words of states, and what operations carry.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        let of = |k: &Kind| [k.sample.key.0, k.sample.arg.0, k.sample.out.0];
+        self.states.iter().flatten().copied().chain(self.kinds.iter().flat_map(of))
+    }
+
     /// Bytes held, roughly.
     pub fn bytes(&self) -> usize {
         let words = self.states.first().map_or(0, Vec::len);
