@@ -12,6 +12,7 @@ from paxtest.nemesis.delay import DelayFamily
 from paxtest.nemesis.disk import DiskFamily
 from paxtest.nemesis.fault import Clock, Family, PlannedFault
 from paxtest.nemesis.kill import KillFamily
+from paxtest.nemesis.member import MemberFamily
 from paxtest.nemesis.nemesis import Nemesis, Record
 from paxtest.nemesis.partition import PartitionFamily
 from paxtest.nemesis.pause import PauseFamily
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Family] = {
         DelayFamily(),
         DiskFamily(),
         QuorumFamily(),
+        MemberFamily(),
     )
 }
 

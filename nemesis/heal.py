@@ -13,7 +13,9 @@ from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError, StoreError, Unsupported
 from paxtest.nemesis import damage
 from paxtest.nemesis.clock import restore_true_time
+from paxtest.nemesis.member import joined
 from paxtest.nemesis.record import FaultEvent, FaultJournal, Happening, read_journal, unhealed
+from paxtest.system import ChangesMembers, System
 
 Restart = Callable[[str], Awaitable[str]]
 """Start the system's process on a node if it does not run; returns what was done."""
@@ -39,9 +41,9 @@ async def heal_run(run_dir: Path) -> list[str]:
     left = _left_in_force(run_dir, journal_path)
     if not left:
         return []
-    cluster, restart = await _attach(run_dir)
+    cluster, restart, system = await _attach(run_dir)
     async with asyncio.timeout(_LIMIT_S):
-        return await undo_all(left, cluster, restart, journal_path)
+        return await undo_all(left, cluster, restart, journal_path, system)
 
 
 def _left_in_force(run_dir: Path, journal_path: Path) -> list[FaultEvent]:
@@ -55,17 +57,24 @@ def _left_in_force(run_dir: Path, journal_path: Path) -> list[FaultEvent]:
 
 
 async def undo_all(
-    left: Sequence[FaultEvent], cluster: Cluster, restart: Restart | None, journal_path: Path
+    left: Sequence[FaultEvent],
+    cluster: Cluster,
+    restart: Restart | None,
+    journal_path: Path,
+    system: System | None = None,
 ) -> list[str]:
-    """Undo these `inject` events, newest first, and mark each as healed."""
+    """Undo these `inject` events, newest first, and mark each as healed. Members are added when
+    all else is undone: a majority has to agree.
+    """
     done: list[str] = []
     problems: list[str] = []
     journal = FaultJournal(journal_path)
     try:
-        for fault in reversed(left):
+        newest_first = left[::-1]
+        for fault in sorted(newest_first, key=lambda fault: "members" in fault.undo):
             title = f"fault {fault.id} ({fault.name}: {fault.text})"
             try:
-                said = await _undo(fault.undo, cluster, restart)
+                said = await _undo(fault.undo, cluster, restart, system)
             except Exception as error:
                 words = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
                 problems.append(f"{title}: {words}")
@@ -83,8 +92,10 @@ async def undo_all(
     return done
 
 
-async def _undo(undo: dict[str, Any], cluster: Cluster, restart: Restart | None) -> list[str]:
-    """`undo` is what each family's action wrote: net, clock, resume, mend, restart."""
+async def _undo(
+    undo: dict[str, Any], cluster: Cluster, restart: Restart | None, system: System | None
+) -> list[str]:
+    """`undo` is what each family's action wrote: net, clock, resume, mend, restart, members."""
     said: list[str] = []
     if undo.get("net"):
         if cluster.net is None:
@@ -106,6 +117,13 @@ async def _undo(undo: dict[str, Any], cluster: Cluster, restart: Restart | None)
                 "start it by hand, or use 'paxtest cluster prune'",
             )
         said.append(await restart(node))
+    if nodes := undo.get("members"):
+        if not isinstance(system, ChangesMembers):
+            raise Unsupported(
+                f"{' '.join(nodes)} left the cluster, and nothing says how members are added",
+                "add them by hand, or use 'paxtest cluster prune'",
+            )
+        said.append(await joined(nodes, system))
     return said
 
 
@@ -114,8 +132,8 @@ def _mark(fault: FaultEvent, event: Happening, **more: Any) -> FaultEvent:
     return msgspec.structs.replace(fault, event=event, undo={}, **more)
 
 
-async def _attach(run_dir: Path) -> tuple[Cluster, Restart | None]:
-    """The cluster as it stands, and how to start the run's system on it (None: no plan)."""
+async def _attach(run_dir: Path) -> tuple[Cluster, Restart | None, System | None]:
+    """The cluster as it stands, how to start the run's system on it, and that (None: no plan)."""
     from paxtest import plan as plans
     from paxtest.cluster import attach, systems
 
@@ -127,7 +145,7 @@ async def _attach(run_dir: Path) -> tuple[Cluster, Restart | None]:
         )
     cluster = await attach(described)
     if not (run_dir / "plan.yaml").exists():
-        return cluster, None
+        return cluster, None, None
     system = systems.make(plans.load(run_dir / "plan.yaml", [], {}), cluster)
 
     async def restart(node: str) -> str:
@@ -141,4 +159,4 @@ async def _attach(run_dir: Path) -> tuple[Cluster, Restart | None]:
             raise PaxtestError(f"{node} does not run after its restart", f"read {node}'s logs")
         return f"{node} started (pid {pid})"
 
-    return cluster, restart
+    return cluster, restart, system

@@ -9,14 +9,15 @@ from random import Random
 import msgspec
 
 from paxtest.errors import PlanError
-from paxtest.nemesis import clock, delay, disk, kill, partition, pause, quorum
+from paxtest.nemesis import clock, delay, disk, kill, member, partition, pause, quorum
 from paxtest.nemesis.fault import Mix, PlannedFault
 
 DEFAULT_INTERVAL_S = 4.5
 """Mean time between the starts of two faults of one family."""
 
 MIXES: dict[str, Mix] = {
-    module.MIX.kind: module.MIX for module in (partition, kill, pause, clock, delay, disk, quorum)
+    module.MIX.kind: module.MIX
+    for module in (partition, kill, pause, clock, delay, disk, quorum, member)
 }
 
 _FIRST_S = (0.5, 1.5)  # when the first fault of all begins

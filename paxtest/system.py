@@ -77,3 +77,25 @@ class KeepsFiles(Protocol):
     async def data_files(self, node: str) -> list[str]:
         """Absolute paths of the files of durable state on the node, the one written last last.
         [] where there is none yet. The node may be running or not."""
+
+
+@runtime_checkable
+class ChangesMembers(Protocol):
+    """What a System may have besides, for faults of kind `member`: its nodes can leave the cluster
+    and join it again while they run. A change is asked of whoever can carry it out; a node that
+    was removed keeps its process and its files.
+    """
+
+    def fixed_members(self) -> str:
+        """Why the members of this system, as it is set up, cannot be changed; "" if they can."""
+
+    async def members(self) -> list[str]:
+        """The nodes that have a vote, or are about to, as the cluster last agreed; [] where
+        nobody tells. In the nodes' order."""
+
+    async def remove_member(self, node: str) -> None:
+        """Returns when it is agreed, or was before. Raises PaxtestError where that is not known
+        within three seconds."""
+
+    async def add_member(self, node: str) -> None:
+        """The same, of a node that was a member at first and was removed."""

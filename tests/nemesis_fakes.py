@@ -66,7 +66,8 @@ class Cluster:
 
 class System:
     """Processes as (pid, state letter); kills, pauses and restarts are logged in `log`. A node
-    with `careful` set refuses to start on files that it did not leave so."""
+    with `careful` set refuses to start on files that it did not leave so. Changes of members are
+    refused when `split`, and ignored when `stubborn`."""
 
     peer_port = 7380
     rejoins_empty = True
@@ -79,6 +80,9 @@ class System:
         self.leaders = ["n2"]
         self.log: list[str] = []
         self.faketime = True
+        self.fixed = ""
+        self.removed: set[str] = set()
+        self.split = self.stubborn = False
         for node in self.nodes:
             self.file(node).write_bytes(self.content(node))
             (cluster.clocks / node).write_text("+0")
@@ -116,6 +120,25 @@ class System:
     async def wipe(self, node: str) -> None:
         self.log.append(f"wipe {node}")
         self.file(node).unlink()
+
+    def fixed_members(self) -> str:
+        return self.fixed
+
+    async def members(self) -> list[str]:
+        return [node for node in self.nodes if node not in self.removed]
+
+    async def remove_member(self, node: str) -> None:
+        if self.split:
+            raise PaxtestError("nobody answers", "heal the links")
+        self.log.append(f"remove {node}")
+        if not self.stubborn:
+            self.removed.add(node)
+
+    async def add_member(self, node: str) -> None:
+        if self.split:
+            raise PaxtestError("nobody answers", "heal the links")
+        self.log.append(f"add {node}")
+        self.removed.discard(node)
 
     async def is_ready(self, node: str) -> bool:
         if self.process[node][0] is None:

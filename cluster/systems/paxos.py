@@ -9,19 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from redis.exceptions import ResponseError
+
 import paxtest.cluster.paxos_server as server_package
 from paxtest._version import __version__
 from paxtest.cluster.paxos_server.bugs import BUGS, Bugs
 from paxtest.cluster.paxos_server.config import EngineName
 from paxtest.cluster.protocol import Cluster
 from paxtest.cluster.systems.redis_client import RedisClient, connection
-from paxtest.errors import NodeNotReady, PlanError, RemoteError, did_you_mean
+from paxtest.errors import NodeNotReady, PaxtestError, PlanError, RemoteError, did_you_mean
 from paxtest.remote import daemon
 from paxtest.store import TRACE
 
 CLIENT_PORT = 7379
 PEER_PORT = 7380
 QUESTION_TIMEOUT_S = 1.0
+CHANGE_TIMEOUT_S = 3.0
 FAKETIME_LIBRARIES = (
     "for f in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 "
     "/opt/paxtest/libfaketime.so.1; do [ -e $f ] && echo $f && exit; done; true"
@@ -246,6 +249,56 @@ class PaxosSystem:
             if answer is not None and answer[0] == node.encode()
         ]
 
+    def fixed_members(self) -> str:
+        if self.engine is EngineName.PERKEY:
+            return "the engine perkey has the same members for ever"
+        words = [str(word).partition("=")[0] for word in self.options.get("arguments") or []]
+        if {"--q1", "--q2"} & set(words):
+            return "sizes of quorums given by --q1 or --q2 fit one number of members only"
+        return ""
+
+    async def members(self) -> list[str]:
+        """As a leader tells; of several, one that counts itself among them."""
+        nodes = [n.name for n in self.cluster.nodes]
+        for leader in await self.primaries():
+            rows = await self._ask(leader, "PAXOS", "MEMBERS") or []
+            roles = {name.decode(): role for name, _, role in rows}
+            voters = [n for n in nodes if roles.get(n) in (b"voter", b"joining", b"learner")]
+            if leader in voters:
+                return voters
+        return []
+
+    async def remove_member(self, node: str) -> None:
+        await self._change_members("REMOVE", node)
+
+    async def add_member(self, node: str) -> None:
+        # Its peers know where it is: this address is for those that do not.
+        host, port = self._host(node), PEER_PORT
+        await self._change_members("ADD", node, f"{host}:{port}")
+
+    async def _change_members(self, verb: str, node: str, *more: str) -> None:
+        """Ask those that lead, then the others, again and again. Raises PaxtestError."""
+        over = time.monotonic() + CHANGE_TIMEOUT_S
+        said = "nobody answers"
+        while time.monotonic() < over:
+            leaders = await self.primaries()
+            others = [n.name for n in self.cluster.nodes if n.name not in leaders]
+            for asked in [*leaders, *others]:
+                answer = await self._ask(
+                    asked, "PAXOS", "MEMBERS", verb, node, *more, refusals=True
+                )
+                text = str(answer or "")
+                if answer == b"OK" or "member already" in text or "is no member" in text:
+                    return
+                said = text or said
+                if time.monotonic() >= over:
+                    break
+            await asyncio.sleep(0.05)
+        raise PaxtestError(
+            f"{verb} of member {node} was not agreed on within {CHANGE_TIMEOUT_S:g} s: {said}",
+            "a majority of the members must serve, and no other change be in flight",
+        )
+
     async def clock_offset_s(self, node: str) -> float | None:
         before = time.time_ns()
         answer = await self._ask(node, "PAXOS", "CLOCK")
@@ -254,13 +307,16 @@ class PaxosSystem:
             return None
         return (int(answer) - (before + after) // 2) / 1e9
 
-    async def _ask(self, node: str, *words: str) -> Any:
-        """One question to a node, None where it does not answer within a second."""
+    async def _ask(self, node: str, *words: str, refusals: bool = False) -> Any:
+        """One question to a node, None where it does not answer within a second. A refusal is
+        None too, or its text where `refusals` are wanted."""
         redis = connection(self._host(node), CLIENT_PORT)
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
                 await redis.initialize()
                 return await cast(Any, redis).execute_command(*words)
+        except ResponseError as refusal:
+            return str(refusal) if refusals else None
         except Exception:
             return None  # any failure to answer is the answer: this node is not there
         finally:

@@ -43,6 +43,7 @@ class NodeAudit:
         self._leading: Ballot | None = None
         self._quorum: list[str] = []
         self._proposed: set[tuple[int, Ballot]] = set()
+        self._furthest = 0  # slot in which this life has proposed
 
     def walk(self, events: list[list[Any]]) -> Iterator[Failure]:
         """All failures, in the order of the trace."""
@@ -91,6 +92,7 @@ class NodeAudit:
             )  # fmt: skip
         self._configs = [(1, frozenset(nodes), q1)]
         self._incarnation = incarnation
+        self._furthest = 0
         self._fsynced = 0
         self._pending.clear()
         self._promise_lsn.clear()
@@ -230,15 +232,26 @@ class NodeAudit:
         return NOTHING
 
     def _on_config(self, at: int, first: int, voters: Any, q1: int, q2: int) -> Iterable[Failure]:
+        new = (first, frozenset(voters), q1)
+        known = new in self._configs
         kept = [config for config in self._configs if config[0] != first]
-        self._configs = sorted([*kept, (first, frozenset(voters), q1)], key=lambda c: c[0])
-        return NOTHING
+        self._configs = sorted([*kept, new], key=lambda c: c[0])
+        if known or first > self._furthest:
+            return NOTHING
+        return [
+            self._fail(
+                "I8", at, f"learned that {', '.join(voters)} vote from slot {first} on when it had"
+                f" proposed in slot {self._furthest} already, counting other quorums",
+                self._furthest,
+            )
+        ]  # fmt: skip
 
     def _on_propose(self, at: int, slot: int, raw: Any, value: str, ids: Any) -> Iterator[Failure]:
         b = ballot(raw)
         if (slot, b) in self._proposed:
             return
         self._proposed.add((slot, b))
+        self._furthest = max(self._furthest, slot)
         if b[1] != self.node or b[2] != self._incarnation:
             yield self._fail(
                 "I2", at, f"proposed in slot {slot} under ballot {ballot_text(b)}, which is not of"

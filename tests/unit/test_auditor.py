@@ -62,6 +62,8 @@ OTHERS = [
     ("I7", [*promised("n1", B1, 1), ["n1", "lead", B1, ["n1"]], ["n1", "propose", 1, B1, X, []]],
      "2 are a quorum"),
     ("I7", [*PHASE_1, ["n1", "propose", 1, [2, "n1", 1], X, []]], "from nobody"),
+    ("I8", [*PHASE_1, ["n1", "propose", 3, B1, X, []], ["n1", "config", 3, ["n1", "n2"], 2, 2]],
+     "learned that n1, n2 vote from slot 3 on when it had proposed in slot 3"),
     ("I11", [*CHOSEN, ["n1", "apply", 2, X, []]], "applied slot 2 right after slot 0"),
     ("I11", [["n1", "snapshot", 9, X], ["n2", "snapshot", 9, Y]], "another state after slot 9"),
     ("I11", [*SERVED, ["n1", "install", 1, X, 1]], "installed a snapshot of slot 1"),
@@ -76,6 +78,13 @@ def test_other_ways_to_fail(lemma: str, lines: list[list[Any]], words: str) -> N
     first = audit(traces(*lines)).first(lemma)
     assert first is not None
     assert words in first.text
+
+
+def test_members_known_before_their_slots_were_proposed_in_fail_nothing() -> None:
+    late = ["n1", "config", 2, ["n1", "n2"], 2, 2]
+    told = [late, *PHASE_1, ["n1", "propose", 3, B1, X, []], late]  # all rows are told each time
+    told += [["n1", "config", 4, ["n1", "n2", "n3"], 2, 2], start("n1", 2, promised=B1), late]
+    assert not audit(traces(start("n1"), *told)).failed
 
 
 def test_two_promises_of_one_turn_are_made_up_before_either_is_written() -> None:

@@ -375,7 +375,8 @@ def test_a_whole_last_line_without_its_newline_counts(tmp_path: Path) -> None:
 def test_parse_knows_its_names() -> None:
     assert parse("partition, kill,partition") == ["partition", "kill"]
     assert parse("all") == names()
-    assert names() == ["partition", "kill", "pause", "clock", "delay", "disk", "quorum"]
+    every = ["partition", "kill", "pause", "clock", "delay", "disk", "quorum", "member"]
+    assert names() == every
     assert parse("none") == parse("") == []
     with pytest.raises(PlanError, match="'partitions'") as caught:
         parse("kill,partitions")
