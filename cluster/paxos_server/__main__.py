@@ -103,8 +103,6 @@ def _parse(argv: list[str]) -> Settings:
         parser.error(f"argument --bug: {bug!r} is none of --engine {engine}")
     if engine is EngineName.PERKEY and args.reads != parser.get_default("reads"):
         parser.error("argument --reads: --engine perkey reads by comparing versions")
-    if engine is EngineName.PERKEY and args.trace is not None:
-        parser.error("argument --trace: --engine perkey leaves no trace")
     config = Config(
         node=args.node,
         nodes=nodes,

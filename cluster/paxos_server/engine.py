@@ -114,10 +114,9 @@ def engine(
     bugs: Bugs,
     trace: Trace | None = None,
 ) -> Engine:
-    """A new life of the config's engine, on what its storage remembers. Only `multi` leaves a
-    trace."""
+    """A new life of the config's engine, on what its storage remembers."""
     if _per_key(config):
-        return PerKeyReplica(config, memory, clock, rng, bugs)
+        return PerKeyReplica(config, memory, clock, rng, bugs, trace)
     return Replica(config, memory, clock, rng, bugs, trace)
 
 

@@ -31,6 +31,19 @@ them. Kinds:
                                                ballot of this node's lease, or null
     reply      seq, ok | fail | unknown        to a command that went through the log
     cut        bytes                           the trace ends here: it has reached its limit
+
+The engine perkey has a log for every key, and an instance of Paxos for every version of it; there
+a slot is [key, version] (the key in Latin-1), no node leads, and differently from the above:
+
+    start      incarnation, [[slot, ballot]...] promised, [[key, version, stamp]...] chosen, 0, q1,
+               q2, nodes, "versions", [[slot, ballot, value]...] accepted
+    promise    lsn, ballot, slot
+    chosen     lsn, slot
+    report     ballot, slot, [[slot, ballot, value]] or []
+    send       destination, "1b" ballot, slot; "2b" stands for whatever tells of an acceptance
+    receive    source, "1b" ballot, [[slot, ballot, value]] or [], slot
+    propose, apply                             name one command: the stamp of the entry
+    admit      seq, key
 """
 
 from __future__ import annotations

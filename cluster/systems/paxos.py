@@ -49,7 +49,7 @@ class PaxosSystem:
     `voters` (how many of the nodes are members at first; others wait to be added), `client_reads`
     (the way of reading that clients ask for: log, readindex, quorum, local), `data`
     (what the workload stores: register, append, set, counter, queue), `trace` (false: nodes leave
-    no trace for `paxtest audit`; the engine perkey leaves none), `arguments` (further words for the
+    no trace for `paxtest audit`), `arguments` (further words for the
     server's command line).
     """
 
@@ -101,12 +101,7 @@ class PaxosSystem:
         asked = self.options.get("trace")
         if asked not in (None, True, False):
             raise PlanError(f"system.options.trace: {asked!r} will not do", "write true or false")
-        if asked and self.engine is EngineName.PERKEY:
-            raise PlanError(
-                "system.options.trace: the engine perkey leaves no trace",
-                "leave system.options.trace out",
-            )
-        return asked is not False and self.engine is EngineName.MULTI
+        return asked is not False
 
     def _host(self, node: str) -> str:
         # Asked for anew each time: addresses are given out when the cluster comes up.

@@ -11,8 +11,10 @@ from typing import Any
 
 from paxtest.auditor import reads
 from paxtest.auditor.chosen import Chosen
+from paxtest.auditor.keys import KeysAudit
 from paxtest.auditor.lemma import LEMMAS, SUBJECTS, THEOREMS, TIMED, Failure
 from paxtest.auditor.node import NodeAudit
+from paxtest.auditor.slots import per_key
 
 Traces = dict[str, list[list[Any]]]
 Kinds = dict[str, dict[str, list[list[Any]]]]
@@ -103,7 +105,7 @@ def audit(traces: Traces) -> Audit:
     failures: list[Failure] = []
     chosen = Chosen(one_clock)
     for node, events in sorted(traces.items()):
-        failures += NodeAudit(node).walk(events)
+        failures += (KeysAudit if per_key(events) else NodeAudit)(node).walk(events)
         failures += _quorums(node, kinds[node].get("start", ()))
         chosen.take(node, events)
     failures += [f for f in chosen.failures() if whole or f.lemma not in ("I11", "I12")]

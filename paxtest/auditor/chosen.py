@@ -10,6 +10,7 @@ from typing import Any
 
 from paxtest.auditor.lemma import Failure, ballot_text
 from paxtest.auditor.node import Ballot, ballot
+from paxtest.auditor.slots import SlotId, place
 
 Identity = tuple[str, int, int]
 
@@ -30,13 +31,13 @@ class Chosen:
 
     def __init__(self, one_clock: bool = True) -> None:
         self._one_clock = one_clock
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[SlotId, Slot] = {}
         self.configs: dict[int, tuple[frozenset[str], int]] = {}  # by the first slot
-        self.commands: dict[tuple[int, str], list[Identity]] = {}
-        self.effects: dict[Identity, tuple[int, str]] = {}  # slot, and a node that saw it there
+        self.commands: dict[tuple[SlotId, str], list[Identity]] = {}
+        self.effects: dict[Identity, tuple[SlotId, str]] = {}  # slot, and a node that saw it there
         self._states: dict[int, tuple[str, str]] = {}
         self._failures: list[Failure] = []
-        self._applies: list[tuple[int, str, int, str]] = []
+        self._applies: list[tuple[int, str, SlotId, str]] = []
         self.replies: list[tuple[int, str, Identity, str]] = []
         self.leads: list[tuple[int, Ballot]] = []
 
@@ -75,27 +76,27 @@ class Chosen:
             elif kind == "reply":
                 self.replies.append((at, node, (node, incarnation, event[2]), event[3]))
 
-    def _slot(self, number: int) -> Slot:
+    def _slot(self, number: SlotId) -> Slot:
         slot = self.slots.get(number)
         if slot is None:
             slot = self.slots[number] = Slot()
         return slot
 
-    def _value(self, at: int, node: str, number: int, b: Ballot, value: str, how: str) -> None:
+    def _value(self, at: int, node: str, number: SlotId, b: Ballot, value: str, how: str) -> None:
         known = self._slot(number).values.setdefault(b, {})
         if value not in known:
             if known:
                 other = next(iter(known))
                 self._failures.append(
                     Failure(
-                        "I1", node, at, f"{node} {how} {value} in slot {number} under ballot"
+                        "I1", node, at, f"{node} {how} {value} in {place(number)} under ballot"
                         f" {ballot_text(b)}, under which {known[other][1]} has {other}",
                         number, ballot_text(b),
                     )
                 )  # fmt: skip
             known[value] = (at, node)
 
-    def _applied(self, at: int, node: str, slot: int, value: str, ids: Any) -> None:
+    def _applied(self, at: int, node: str, slot: SlotId, value: str, ids: Any) -> None:
         self._applies.append((at, node, slot, value))
         for raw in ids:
             identity = raw if isinstance(raw, tuple) else (raw[0], raw[1], raw[2])
@@ -104,8 +105,8 @@ class Chosen:
                 self._failures.append(
                     Failure(
                         "I13", node, at, f"{node} executed command {identity[2]} of"
-                        f" {identity[0]}.{identity[1]} in slot {slot}, but it had taken effect in"
-                        f" slot {before[0]}", slot,
+                        f" {identity[0]}.{identity[1]} in {place(slot)}, but it had taken effect"
+                        f" in {place(before[0])}", slot,
                     )
                 )  # fmt: skip
 
@@ -127,11 +128,13 @@ class Chosen:
         yield from self._learners()
         yield from self._acknowledgements()
 
-    def config(self, number: int) -> tuple[frozenset[str], int]:
+    def config(self, number: SlotId) -> tuple[frozenset[str], int]:
         """Who votes in a slot, and how many of them are a phase-2 quorum."""
         firsts = sorted(self.configs)
         if not firsts:
             return frozenset(), 1
+        if len(firsts) == 1 or not isinstance(number, int):
+            return self.configs[firsts[0]]
         return self.configs[firsts[max(0, bisect_right(firsts, number) - 1)]]
 
     def _choose(self) -> None:
@@ -152,7 +155,7 @@ class Chosen:
             if len(slot.chosen) > 1:
                 value, (b, at) = max(slot.chosen.items(), key=lambda item: item[1][1])
                 yield Failure(
-                    "I10", b[1], at, f"in slot {number} {len(slot.chosen)} values were chosen:"
+                    "I10", b[1], at, f"in {place(number)} {len(slot.chosen)} values were chosen:"
                     f" {', '.join(sorted(slot.chosen))}", number, ballot_text(b),
                 )  # fmt: skip
             for value, (b, _) in slot.chosen.items():
@@ -160,22 +163,22 @@ class Chosen:
                     if other > b and any(v != value for v in proposals):
                         at, node = min(who for v, who in proposals.items() if v != value)
                         yield Failure(
-                            "I9", node, at, f"{node} proposed another value in slot {number} under"
-                            f" {ballot_text(other)} though {value} is chosen under"
+                            "I9", node, at, f"{node} proposed another value in {place(number)}"
+                            f" under {ballot_text(other)} though {value} is chosen under"
                             f" {ballot_text(b)}", number, ballot_text(other),
                         )  # fmt: skip
                         break
 
     def _learners(self) -> Iterator[Failure]:
-        told: set[tuple[int, str]] = set()
+        told: set[tuple[SlotId, str]] = set()
         for at, node, number, value in self._applies:
             slot = self.slots.get(number)
             if (slot is None or value not in slot.chosen) and (number, value) not in told:
                 told.add((number, value))
                 chosen = ", ".join(sorted(slot.chosen)) if slot and slot.chosen else "nothing"
                 yield Failure(
-                    "I11", node, at, f"{node} applied {value} in slot {number}, where {chosen} was"
-                    " chosen", number,
+                    "I11", node, at, f"{node} applied {value} in {place(number)}, where {chosen}"
+                    " was chosen", number,
                 )  # fmt: skip
 
     def _acknowledgements(self) -> Iterator[Failure]:

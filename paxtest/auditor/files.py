@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from paxtest.auditor.audit import Audit, Traces, audit
+from paxtest.auditor.slots import hashable, per_key
 from paxtest.errors import StoreError
 from paxtest.store import Run
 
@@ -22,7 +23,7 @@ def load(run: Run) -> Traces:
         raise StoreError(
             f"{run.path} holds no trace",
             "nodes of the bundled Paxos leave traces, unless the plan says system.options.trace:"
-            " false, or the engine is perkey",
+            " false",
         )
     return since_the_run_began(run, {node: events(path) for node, path in paths.items()})
 
@@ -30,8 +31,11 @@ def load(run: Run) -> Traces:
 def events(path: Path) -> list[list[Any]]:
     """The events of one file, [] where there is none. What was torn by the end of a life is left
     out; other damage ends the trace with an event `cut`. Raises OSError."""
-    if not path.exists():
-        return []
+    found = _lines(path) if path.exists() else []
+    return [hashable(event) for event in found] if per_key(found) else found
+
+
+def _lines(path: Path) -> list[list[Any]]:
     found: list[list[Any]] = []
     torn = False
     for line in path.read_bytes().splitlines():

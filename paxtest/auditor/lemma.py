@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from paxtest.auditor.slots import SlotId
+
 LEMMAS = {
     "I1": "one value at most is proposed in a slot under a ballot",
     "I2": "a node proposes only under ballots of its own present life",
@@ -57,7 +59,7 @@ class Failure(msgspec.Struct, frozen=True):
     node: str
     time_ns: int
     text: str
-    slot: int | None = None
+    slot: SlotId | None = None
     ballot: str | None = None
 
     @property

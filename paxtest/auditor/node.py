@@ -8,10 +8,39 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paxtest.auditor.lemma import Failure, ballot_text
+from paxtest.auditor.slots import SlotId
 
 Ballot = tuple[int, str, int]
 NOTHING: tuple[Failure, ...] = ()
 ZERO: Ballot = (0, "", 0)
+
+
+class Walk:
+    """Goes through one node's trace: an event of kind K is handed to the method `_on_K`, with its
+    time and all that follows the kind; what that gives are failures."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+    def walk(self, events: list[list[Any]]) -> Iterator[Failure]:
+        """All failures, in the order of the trace."""
+        handlers = {
+            name.removeprefix("_on_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("_on_")
+        }
+        for event in events:
+            handler = handlers.get(event[1])
+            if handler is not None:
+                found = handler(event[0], *event[2:])
+                if found is not NOTHING:
+                    yield from found
+
+    def _fail(
+        self, lemma: str, at: int, text: str, slot: SlotId | None = None, ballot: Any = None
+    ) -> Failure:
+        told = None if ballot is None else ballot_text(ballot)
+        return Failure(lemma, self.node, at, f"{self.node} {text}", slot, told)
 
 
 @dataclass
@@ -22,11 +51,11 @@ class Promised:
     chosen_upto: int = 0
 
 
-class NodeAudit:
+class NodeAudit(Walk):
     """Walks one trace. Memory is bounded by what is open, not by the length of the trace."""
 
     def __init__(self, node: str) -> None:
-        self.node = node
+        super().__init__(node)
         self._configs: list[tuple[int, frozenset[str], int]] = []
         self._incarnation = 0
         self._fsynced = 0
@@ -44,26 +73,6 @@ class NodeAudit:
         self._quorum: list[str] = []
         self._proposed: set[tuple[int, Ballot]] = set()
         self._furthest = 0  # slot in which this life has proposed
-
-    def walk(self, events: list[list[Any]]) -> Iterator[Failure]:
-        """All failures, in the order of the trace."""
-        handlers = {
-            name.removeprefix("_on_"): getattr(self, name)
-            for name in dir(self)
-            if name.startswith("_on_")
-        }
-        for event in events:
-            handler = handlers.get(event[1])
-            if handler is not None:
-                found = handler(event[0], *event[2:])
-                if found is not NOTHING:
-                    yield from found
-
-    def _fail(
-        self, lemma: str, at: int, text: str, slot: int | None = None, ballot: Any = None
-    ) -> Failure:
-        told = None if ballot is None else ballot_text(ballot)
-        return Failure(lemma, self.node, at, f"{self.node} {text}", slot, told)
 
     # --- restart and durability: I3 ---
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from paxtest.auditor.audit import Traces
 from paxtest.auditor.chosen import Chosen, Identity
 from paxtest.auditor.node import Ballot
+from paxtest.auditor.slots import SlotId, log_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Proposal:
     commands: tuple[Identity, ...]
 
 
-def proposals(traces: Traces, number: int) -> list[Proposal]:
+def proposals(traces: Traces, number: SlotId) -> list[Proposal]:
     """All proposals that the traces have of one slot, lowest ballot first."""
     learner = Chosen()
     for node, events in sorted(traces.items()):
@@ -57,15 +58,17 @@ def proposals(traces: Traces, number: int) -> list[Proposal]:
     return found
 
 
-def slots(traces: Traces) -> tuple[int, int] | None:
-    """The first and the last slot in which anything was proposed or accepted."""
-    numbers = [
-        event[2] if event[1] == "propose" else event[3]
-        for events in traces.values()
-        for event in events
-        if event[1] in ("propose", "accept")
-    ]
-    return (min(numbers), max(numbers)) if numbers else None
+def slots(traces: Traces) -> dict[str, tuple[int, int]]:
+    """key -> the first and the last slot of its log in which anything was proposed or accepted;
+    the key is "" where there is one log for all."""
+    numbers: dict[str, list[int]] = {}
+    for events in traces.values():
+        for event in events:
+            if event[1] in ("propose", "accept"):
+                slot = event[2] if event[1] == "propose" else event[3]
+                number = slot if isinstance(slot, int) else slot[1]
+                numbers.setdefault(log_of(slot), []).append(number)
+    return {key: (min(mine), max(mine)) for key, mine in numbers.items()}
 
 
 def sentences(found: Sequence[Proposal]) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from paxtest.auditor.proposals import Proposal
 
+KEYS_SHOWN = 10
 COMMANDS_SHOWN = 8
 
 
@@ -17,7 +18,12 @@ def chosen(
     run: Annotated[Path, typer.Argument(help="A run directory, such as store/latest.")] = Path(
         "store/latest"
     ),
-    slot: Annotated[int, typer.Option(help="The slot of the log.", min=1)] = 1,
+    slot: Annotated[
+        int, typer.Option(help="The slot of the log; with --key, the version.", min=1)
+    ] = 1,
+    key: Annotated[
+        str, typer.Option(help="Whose log, where every key has one (engine perkey).")
+    ] = "",
 ) -> None:
     """Show who accepted which proposal in a slot, and what is chosen by that: counted by proposal
     (ballot and value), never by value.
@@ -33,12 +39,12 @@ def chosen(
 
     directory = store.find(run)
     traces = load(directory)
-    found = proposals(traces, slot)
+    found = proposals(traces, (key, slot) if key else slot)
     if not found:
-        known = slots(traces)
         raise UsageError(
-            f"--slot {slot}: the traces of {directory.path} have no proposal in it",
-            f"they have slots {known[0]} to {known[1]}" if known else "they have none at all",
+            f"{f'--key {key} ' if key else ''}--slot {slot}: the traces of {directory.path} have no"
+            " proposal in it",
+            _known(slots(traces), key),
         )
     for proposal in found:
         _tell(proposal)
@@ -47,6 +53,18 @@ def chosen(
     values = {p.value for p in found if p.chosen_ns is not None}
     verdicts = {0: Verdict.UNKNOWN, 1: Verdict.VALID}
     raise typer.Exit(EXIT_CODES[verdicts.get(len(values), Verdict.INVALID)])
+
+
+def _known(slots: dict[str, tuple[int, int]], key: str) -> str:
+    """What could have been asked for."""
+    if key in slots:
+        first, last = slots[key]
+        return f"they have slots {first} to {last}"
+    if not slots:
+        return "they have none at all"
+    if "" in slots:
+        return "the nodes have one log for all keys: leave --key out"
+    return f"every key has a log of its own: --key {', '.join(sorted(slots)[:KEYS_SHOWN])}"
 
 
 def _tell(proposal: Proposal) -> None:

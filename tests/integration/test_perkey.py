@@ -21,6 +21,8 @@ def test_a_leaderless_cluster_under_every_fault_is_valid(tmp_path: Path) -> None
     result = json.loads((tmp_path / "latest/results.json").read_text())
     assert result["verdict"] == "valid" and result["operations"]["ok"] >= 100
     assert result["faults"]["effective"] >= 3
+    audit = next(check for check in result["checks"] if check["name"] == "audit")
+    assert audit["verdict"] == "valid" and audit["operations"] > 1000
     assert not leftovers()
 
 

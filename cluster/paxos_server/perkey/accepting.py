@@ -27,6 +27,7 @@ class Accepting:
         self._keys = parts.keys
         self._outbox = parts.outbox
         self._catching_up = catching_up
+        self._tracing = parts.tracing
 
     def on_prepare(self, source: str, message: Prepare) -> None:
         """Phase 1a."""
@@ -38,8 +39,11 @@ class Accepting:
             promised = state.acceptor.promised
             self._outbox.send(source, Refused(key, version, ballot, promised))
             return
+        promise = Promise(key, version, ballot, state.accepted)
+        if self._tracing is not None:
+            self._tracing.report(promise)
         self._outbox.persist(PromiseRecord(key, version, ballot), sync=True)
-        self._outbox.send_when_durable(source, Promise(key, version, ballot, state.accepted))
+        self._outbox.send_when_durable(source, promise)
 
     def on_accept(self, source: str, message: Accept) -> None:
         """Phase 2a."""

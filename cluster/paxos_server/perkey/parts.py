@@ -10,15 +10,23 @@ from ..membership import Membership
 from ..messages import Message
 from ..outbox import Outbox
 from ..ports import Clock, Moment
+from ..trace import Trace
 from .keys import Keys
 from .recovery import Memory
+from .tracing import Tracing
 
 
 class Parts:
     """Handed as one to the parts that a replica is composed of."""
 
     def __init__(
-        self, config: Config, memory: Memory, clock: Clock, rng: random.Random, bugs: Bugs
+        self,
+        config: Config,
+        memory: Memory,
+        clock: Clock,
+        rng: random.Random,
+        bugs: Bugs,
+        trace: Trace | None,
     ) -> None:
         self.config = config
         self.node = config.node
@@ -31,6 +39,7 @@ class Parts:
         self.moment = Moment(clock)
         self.outbox = Outbox(self.node)
         self.keys = Keys(memory.keys, self.outbox)
+        self.tracing = None if trace is None else Tracing(self, trace)
 
     def to_all(self, message: Message) -> None:
         """Send to every node, this one included."""

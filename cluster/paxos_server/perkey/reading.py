@@ -60,6 +60,7 @@ class Reading:
         self._moment = parts.moment
         self._catching_up = catching_up
         self._writing = writing
+        self._tracing = parts.tracing
         self._polls: dict[bytes, Poll] = {}
         self._next: dict[bytes, list[Read]] = {}
         self._number = 0
@@ -70,6 +71,8 @@ class Reading:
             self._outbox.reply(number, QUEUE_FULL)
             return
         self.waiting += 1
+        if self._tracing is not None:
+            self._tracing.admit(number, key)
         read = Read(number, args, self._moment.now_s + self._config.request_timeout_s)
         self._next.setdefault(key, []).append(read)
         if key not in self._polls:
@@ -139,8 +142,11 @@ class Reading:
     def _serve(self, key: bytes, poll: Poll) -> None:
         state = self._keys.get(key)
         value = None if state is None or state.chosen is None else state.chosen.value
+        version = 0 if state is None else state.version
         for read in poll.reads:
             self.waiting -= 1
+            if self._tracing is not None:
+                self._tracing.read(read.request, key, version)
             self._outbox.reply(read.request, query(key, value, read.args))
         self._close(key)
 

@@ -16,6 +16,7 @@ from ..messages import Message, encode
 from ..ports import Clock
 from ..resp import NIL, array, bulk, integer
 from ..statemachine import COMMANDS
+from ..trace import Trace
 from .accepting import Accepting
 from .catchup import CatchingUp
 from .commands import SEVERAL_KEYS, key_of
@@ -51,8 +52,10 @@ class Replica:
         clock: Clock,
         rng: random.Random,
         bugs: Bugs = NONE,
+        trace: Trace | None = None,
     ) -> None:
-        self._parts = parts = Parts(config, memory, clock, rng, bugs)
+        self._parts = parts = Parts(config, memory, clock, rng, bugs, trace)
+        self._tracing = parts.tracing
         self.config = config
         self.node = config.node
         self.incarnation = memory.incarnation
@@ -81,6 +84,9 @@ class Replica:
         }
 
     def _learnt(self, key: bytes) -> None:
+        entry = self.keys.open(key).chosen
+        if self._tracing is not None and entry is not None:
+            self._tracing.learnt(key, entry)
         self.writing.learnt(key)
         self.reading.learnt(key)
 
@@ -104,6 +110,8 @@ class Replica:
         outbox = self._parts.outbox
         while outbox.to_self:
             message = outbox.to_self.popleft()
+            if self._tracing is not None:
+                self._tracing.to_self(message)
             self._handlers[type(message)](self.node, message)
         out = outbox.take()
         self._records += len(out.records)
@@ -113,6 +121,10 @@ class Replica:
         if due or self._snap:
             self._records, self._snap = 0, False
             out.save = Memory(self.incarnation, self.keys.states)
+        if self._tracing is not None:
+            self._tracing.records(out.records, out.lsn)
+            for destination, message in out.messages:
+                self._tracing.sent(destination, message)
         return out
 
     def request(
@@ -135,10 +147,14 @@ class Replica:
 
     def receive(self, source: str, message: Message) -> None:
         self._parts.moment.advance()
+        if self._tracing is not None:
+            self._tracing.received(source, message)
         self._handlers[type(message)](source, message)
 
     def durable(self, lsn: int) -> None:
         """Answers that waited for their records to be durable may leave now."""
+        if self._tracing is not None:
+            self._tracing.durable(lsn)
         self._parts.outbox.durable(lsn)
 
     def tick(self) -> None:

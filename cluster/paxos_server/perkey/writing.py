@@ -94,6 +94,7 @@ class Writing:
         self._outbox = parts.outbox
         self._moment = parts.moment
         self._membership = parts.membership
+        self._tracing = parts.tracing
         self._works: dict[bytes, Work] = {}
         self._numbers = 0
 
@@ -192,6 +193,8 @@ class Writing:
             attempt.proposer.propose(self._entry(key, self._keys.open(key), attempt.batch))
         assert attempt.proposer.value is not None
         attempt.sent[attempt.proposer.ballot] = attempt.proposer.value
+        if self._tracing is not None:
+            self._tracing.propose(key, attempt.proposer.ballot, attempt.proposer.value)
         self._send(attempt, self._question(key, attempt))
 
     def _send(self, attempt: Attempt, message: Message) -> None:
@@ -271,6 +274,8 @@ class Writing:
             own = attempt.proposer.own
             if own is not None and own.stamp in last.done:
                 work.losses = 0
+                if self._tracing is not None:
+                    self._tracing.answered(own)
                 for waiting in attempt.batch:
                     self._answer(waiting, waiting.reply)
             else:
