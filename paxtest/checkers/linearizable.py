@@ -146,8 +146,9 @@ def _completed_ns(history: History, at: int | None) -> int | None:
 class Live:
     """The verdict while the history is still being recorded.
 
-    `model`: a name, or a `Model` of your own. `initial`: as for `Linearizable`. `time_budget_s` bounds each step of the search, where the model needs one; a step that takes
-    longer makes the verdict unknown for good.
+    `model`: a name, or a `Model` of your own. `initial`: as for `Linearizable`. `time_budget_s`
+    bounds each step of the search, where the model needs one; a step that takes longer makes the
+    verdict unknown for good.
     """
 
     def __init__(
