@@ -12,7 +12,29 @@ pub struct Budget<'a> {
     pub cancel: &'a AtomicBool,
 }
 
+/// What an algorithm that is linear in its operations takes for each of them, roughly at most.
+const BYTES_AN_OPERATION: usize = 128;
+/// Operations between two looks at the clock, where one takes no longer than the next.
+pub const OPERATIONS_A_LOOK: usize = 1 << 14;
+
 impl Budget<'_> {
+    /// The limit that keeps an algorithm linear in `operations` from beginning.
+    pub fn forbids(&self, operations: usize) -> Option<Limit> {
+        if self.expired() {
+            Some(Limit::Time)
+        } else if operations.saturating_mul(BYTES_AN_OPERATION) > self.memory_bytes {
+            Some(Limit::Memory)
+        } else {
+            None
+        }
+    }
+
+    /// Whether, at the `n`th operation of many, it is time to look and the time is over.
+    #[inline]
+    pub fn expired_at(&self, n: usize) -> bool {
+        (n + 1).is_multiple_of(OPERATIONS_A_LOOK) && self.expired()
+    }
+
     /// Call every few thousand steps.
     pub fn expired(&self) -> bool {
         self.cancel.load(Ordering::Relaxed) || self.deadline.is_some_and(|d| Instant::now() >= d)

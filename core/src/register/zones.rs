@@ -16,7 +16,7 @@
 
 use super::online::{Online, Status};
 use super::{Act, Reader};
-use crate::check::{Answer, Budget, Reason};
+use crate::check::{Answer, Budget, Limit, Reason};
 use crate::history::{History, Operation, Outcome, ValueId, OPEN};
 use crate::registry::{Initial, Options};
 use crate::table::IdMap;
@@ -67,9 +67,12 @@ struct Block {
 
 /// Decides a differentiated register history (see the module's head).
 pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
-    let _ = budget; // a linear pass and two sorts need no budget
-    match (Zones { history, part, options }).decide() {
+    if let Some(limit) = budget.forbids(part.len()) {
+        return Answer::Unknown { limit, verified: 0 };
+    }
+    match (Zones { history, part, options, budget }).decide() {
         Verdict::Valid(order) => Answer::Valid { witness: order },
+        Verdict::Late => Answer::Unknown { limit: Limit::Time, verified: 0 },
         Verdict::Outside(why) => Answer::NotApplicable { why },
         Verdict::Invalid(mut core, reason) => {
             if options.initial == Initial::Any {
@@ -77,14 +80,14 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
             }
             core.sort_unstable();
             core.dedup();
-            Answer::Invalid { core, at: earliest(history, part, options), reason }
+            Answer::Invalid { core, at: earliest(history, part, options, budget), reason }
         }
     }
 }
 
 /// The event at which the history became impossible. That operations which failed did not
-/// happen counts as known from the start.
-fn earliest(history: &History, part: &[u32], options: &Options) -> Option<u32> {
+/// happen counts as known from the start. None also where the time is over.
+fn earliest(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Option<u32> {
     let reader = Reader::new(history, options);
     let initial = match options.initial {
         Initial::Default => ValueId::NIL,
@@ -106,7 +109,10 @@ fn earliest(history: &History, part: &[u32], options: &Options) -> Option<u32> {
     events.retain(|e| e.0 != OPEN);
     events.sort_unstable_by_key(|e| e.0);
     let mut online = Online::new(initial);
-    for (position, op, ends) in events {
+    for (n, (position, op, ends)) in events.into_iter().enumerate() {
+        if budget.expired_at(n) {
+            return None;
+        }
         let status = match (reader.act(history, op), ends) {
             (Act::Read(v), _) => online.read(v, op.inv + 1, op.ret + 1),
             (Act::Write(v), false) => online.begin(v, None, op.inv + 1),
@@ -125,12 +131,15 @@ enum Verdict {
     Valid(Vec<u32>),
     Invalid(Vec<u32>, Reason),
     Outside(&'static str),
+    /// The time was over before it was decided.
+    Late,
 }
 
 struct Zones<'a> {
     history: &'a History,
     part: &'a [u32],
     options: &'a Options,
+    budget: &'a Budget<'a>,
 }
 
 impl Zones<'_> {
@@ -174,6 +183,9 @@ impl Zones<'_> {
         // Operations that happened and tell nothing: anywhere in the witness.
         let mut free: Vec<u32> = Vec::new();
         for (k, &op) in self.part.iter().enumerate() {
+            if self.budget.expired_at(k) {
+                return Verdict::Late;
+            }
             let o = &self.history.ops[op as usize];
             let ret = self.ret(op);
             match reader.act(self.history, o) {
@@ -225,7 +237,11 @@ impl Zones<'_> {
         if let Some(invalid) = self.walk(&vals, &mut blocks) {
             return invalid;
         }
+        if self.budget.expired() {
+            return Verdict::Late;
+        }
         match self.order(&vals, &mut blocks) {
+            Ok(_) if self.budget.expired() => Verdict::Late,
             Ok(roots) => {
                 let order = self.witness(&vals, &about, &roots);
                 Verdict::Valid(insert_free(&self.history.ops, order, &free))

@@ -26,13 +26,13 @@ use crate::table::IdMap;
 pub const PREFIXES: Fast = Fast { name: "prefixes", check };
 
 /// Decides an append-list history (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     if options.initial == Initial::Any {
         return Answer::NotApplicable { why: "the initial list is unknown" };
     }
     let reader = Reader::new(history);
     let start = initial(history, options);
-    run(history, part, |view| decide(view, &reader, start))
+    run(history, part, budget, |view| decide(view, &reader, start))
 }
 
 /// A counterexample shows the writers of all that was read, if they are no more than these.

@@ -25,12 +25,12 @@ use crate::registry::{Fast, Options};
 pub const SWEEP: Fast = Fast { name: "count-sweep", check };
 
 /// Decides a counter history (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     let Some(start) = initial(history, options) else {
         return Answer::NotApplicable { why: "the initial count is unknown" };
     };
     let reader = Reader::new(history);
-    run(history, part, |view| decide(view, &reader, start))
+    run(history, part, budget, |view| decide(view, &reader, start))
 }
 
 fn decide(view: &View, reader: &Reader, start: i128) -> Verdict {

@@ -13,8 +13,8 @@ use crate::registry::{Fast, Options};
 pub const TERMS: Fast = Fast { name: "terms", check };
 
 /// Decides a history of observations of leaders.
-pub fn check(history: &History, part: &[u32], _: &Options, _: &Budget) -> Answer {
-    run(history, part, decide)
+pub fn check(history: &History, part: &[u32], _: &Options, budget: &Budget) -> Answer {
+    run(history, part, budget, decide)
 }
 
 fn decide(view: &View) -> Verdict {

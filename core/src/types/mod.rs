@@ -1,6 +1,6 @@
 //! Fast exact algorithms, one file each. docs/explanation/checking-types.md argues every one.
 
-use crate::check::{Answer, Reason};
+use crate::check::{Answer, Budget, Limit, Reason};
 use crate::history::{History, Operation, Outcome, ValueId, OPEN};
 
 pub mod append_list;
@@ -23,14 +23,17 @@ pub(crate) struct View<'a> {
     pub part: &'a [u32],
     /// The last event that is seen; OPEN for all.
     pub until: u32,
+    pub budget: &'a Budget<'a>,
 }
 
 impl<'a> View<'a> {
     /// The operations that did or may have happened, in order of invocation. `ret` is OPEN
-    /// where the outcome is unknown.
+    /// where the outcome is unknown. Ends early when the time is over; what is then found is for
+    /// nobody to see.
     pub fn ops(&self) -> impl Iterator<Item = (u32, Operation)> + 'a {
-        let View { history, part, until } = *self;
-        part.iter().filter_map(move |&i| {
+        let View { history, part, until, budget } = *self;
+        let in_time = part.iter().enumerate().take_while(|&(n, _)| !budget.expired_at(n));
+        in_time.filter_map(move |(_, &i)| {
             let mut op = history.ops[i as usize];
             if op.outcome == Outcome::Fail || op.inv > until {
                 return None;
@@ -64,45 +67,49 @@ pub(crate) fn invalid(core: Vec<u32>, tag: &'static str, ops: Vec<u32>) -> Verdi
 /// Runs `decide` on the whole partition and, where it is not linearizable, on ever shorter
 /// prefixes to find the event at which it stopped being so: what is linearizable stays so when
 /// events are cut off its end.
-pub(crate) fn run(history: &History, part: &[u32], decide: impl Fn(&View) -> Verdict) -> Answer {
-    find(history, part, false, decide)
+pub(crate) fn run(
+    history: &History,
+    part: &[u32],
+    budget: &Budget,
+    decide: impl Fn(&View) -> Verdict,
+) -> Answer {
+    find(View { history, part, until: OPEN, budget }, false, decide)
 }
 
 /// The same where no operation's result says what it did to the state, so that a core proves as
 /// much while others are still open: less has to be decided to find the first event.
-pub(crate) fn run_resultless(
-    history: &History,
-    part: &[u32],
-    decide: impl Fn(&View) -> Verdict,
-) -> Answer {
-    find(history, part, true, decide)
+pub(crate) fn run_resultless(whole: View, decide: impl Fn(&View) -> Verdict) -> Answer {
+    find(whole, true, decide)
 }
 
-fn find(
-    history: &History,
-    part: &[u32],
-    cores_stand: bool,
-    decide: impl Fn(&View) -> Verdict,
-) -> Answer {
-    match decide(&View { history, part, until: OPEN }) {
+fn find(whole: View, cores_stand: bool, decide: impl Fn(&View) -> Verdict) -> Answer {
+    if let Some(limit) = whole.budget.forbids(whole.part.len()) {
+        return Answer::Unknown { limit, verified: 0 };
+    }
+    let verdict = decide(&whole);
+    if whole.budget.expired() {
+        return Answer::Unknown { limit: Limit::Time, verified: 0 };
+    }
+    match verdict {
         Verdict::Valid(witness) => Answer::Valid { witness },
         Verdict::Outside(why) => Answer::NotApplicable { why },
         Verdict::Invalid(mut core, reason) => {
             core.sort_unstable();
             core.dedup();
-            let at = earliest(history, part, &core, cores_stand, decide);
+            let at = earliest(whole, &core, cores_stand, decide);
             Answer::Invalid { core, at, reason }
         }
     }
 }
 
+/// None also where the time is over.
 fn earliest(
-    history: &History,
-    part: &[u32],
+    whole: View,
     core: &[u32],
     cores_stand: bool,
     decide: impl Fn(&View) -> Verdict,
 ) -> Option<u32> {
+    let View { history, part, budget, .. } = whole;
     let completed = |&i: &u32| {
         let op = &history.ops[i as usize];
         (op.outcome == Outcome::Ok && op.ret != OPEN).then_some(op.ret)
@@ -115,7 +122,13 @@ fn earliest(
         let last = core.iter().map(of).max()?;
         ends.partition_point(|&end| end <= last).checked_sub(1)
     };
-    let impossible = |end: usize| decide(&View { history, part, until: ends[end] });
+    let impossible = |end: usize| {
+        let verdict = decide(&View { until: ends[end], ..whole });
+        if budget.expired() {
+            return Verdict::Outside("the time is over");
+        }
+        verdict
+    };
     let mut high = there(core)?;
     if !cores_stand && !matches!(impossible(high), Verdict::Invalid(..)) {
         return None; // one that was open then could have done otherwise; not seen to happen

@@ -26,18 +26,18 @@ pub const HOLDS: Fast = Fast { name: "holds", check };
 pub const FENCED_HOLDS: Fast = Fast { name: "fenced-holds", check: check_fenced };
 
 /// Decides a history of a mutex with owner.
-pub fn check(history: &History, part: &[u32], _: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], _: &Options, budget: &Budget) -> Answer {
     let reader = Reader::new(history, Kind::Owned);
-    run(history, part, |view| match holds(view, &reader) {
+    run(history, part, budget, |view| match holds(view, &reader) {
         Ok(holds) => alone(view, holds),
         Err(verdict) => verdict,
     })
 }
 
 /// Decides a history of a mutex with owner and fencing tokens.
-pub fn check_fenced(history: &History, part: &[u32], _: &Options, _: &Budget) -> Answer {
+pub fn check_fenced(history: &History, part: &[u32], _: &Options, budget: &Budget) -> Answer {
     let reader = Reader::new(history, Kind::Fenced);
-    run(history, part, |view| match holds(view, &reader) {
+    run(history, part, budget, |view| match holds(view, &reader) {
         Ok(holds) => by_token(view, holds),
         Err(verdict) => verdict,
     })

@@ -28,13 +28,13 @@ use crate::table::IdMap;
 pub const ORDER: Fast = Fast { name: "fifo-order", check };
 
 /// Decides a queue history (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     if options.initial == Initial::Any {
         return Answer::NotApplicable { why: "the initial elements are unknown" };
     }
     let reader = Reader::new(history);
     let start = initial(history, options);
-    run(history, part, |view| decide(view, &reader, start))
+    run(history, part, budget, |view| decide(view, &reader, start))
 }
 
 const NONE: u32 = u32::MAX;

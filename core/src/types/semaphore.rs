@@ -22,13 +22,13 @@ pub const PERMITS: Fast = Fast { name: "permit-sweep", check };
 pub const MUTEX: Fast = Fast { name: "lock-sweep", check: check_mutex };
 
 /// Decides a semaphore history (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     if options.initial == Initial::Any {
         return Answer::NotApplicable { why: "the number of permits is unknown" };
     }
     let reader = Reader::new(history);
     let all = permits(history, options);
-    run(history, part, |view| {
+    run(history, part, budget, |view| {
         let mut size = None;
         for (_, op) in view.ops() {
             match reader.act(history, &op) {
@@ -49,9 +49,9 @@ pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> 
 }
 
 /// Decides a history of a mutex that anyone may release.
-pub fn check_mutex(history: &History, part: &[u32], _: &Options, _: &Budget) -> Answer {
+pub fn check_mutex(history: &History, part: &[u32], _: &Options, budget: &Budget) -> Answer {
     let reader = mutex::Reader::new(history, Kind::Plain);
-    run(history, part, |view| {
+    run(history, part, budget, |view| {
         decide(view, 1, |op| match reader.act(history, op) {
             mutex::Act::Nothing => None,
             mutex::Act::Acquire(..) => Some(true),

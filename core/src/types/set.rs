@@ -31,7 +31,7 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
     pieces(history, &split, |piece| {
         let element = history.ops[piece[0] as usize].arg;
         let there = start.binary_search(&element).is_ok();
-        match run(history, piece, |view| decide(view, &reader, there)) {
+        match run(history, piece, budget, |view| decide(view, &reader, there)) {
             Answer::NotApplicable { .. } => search::check(history, piece, model.as_ref(), budget),
             answer => answer,
         }

@@ -26,12 +26,12 @@ use crate::registry::{Fast, Initial, Options};
 pub const GAPS: Fast = Fast { name: "stack-gaps", check };
 
 /// Decides a stack history (see the module's head).
-pub fn check(history: &History, part: &[u32], options: &Options, _: &Budget) -> Answer {
+pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget) -> Answer {
     if options.initial == Initial::Any || !initial(history, options).is_empty() {
         return Answer::NotApplicable { why: "the stack is not empty at first" };
     }
     let reader = Reader::new(history);
-    run(history, part, |view| decide(view, &reader))
+    run(history, part, budget, |view| decide(view, &reader))
 }
 
 fn decide(view: &View, reader: &Reader) -> Verdict {

@@ -47,8 +47,9 @@ pub fn check(history: &History, part: &[u32], options: &Options, budget: &Budget
     let split = split_by(part, |i| history.ops[i as usize].key);
     let many = split.len() > 1;
     pieces(history, &split, |piece| {
-        let key = Key::new(View { history, part: piece, until: OPEN }, &reader, start);
-        match run_resultless(history, piece, |view| key.decide(view.until)) {
+        let whole = View { history, part: piece, until: OPEN, budget };
+        let key = Key::new(whole, &reader, start);
+        match run_resultless(whole, |view| key.decide(view.until)) {
             // The search is better asked about this key than about all of them at once.
             Answer::NotApplicable { .. } if many => {
                 search::check(history, piece, &Kv::new(history, piece, options), budget)
