@@ -18,7 +18,6 @@ _SETTINGS = {
     "proto-max-bulk-len": str(VALUE_LIMIT),
     "save": "",
 }
-_OPEN_ENDED = (b"MGET", b"EXISTS", b"DEL")  # all of whose arguments are keys
 
 
 def config(args: list[bytes], resp3: bool) -> bytes:
@@ -52,6 +51,6 @@ def _row(name: bytes, spec: Spec) -> bytes:
     """Name, arity, flags, which arguments are keys (first, last, step); of access categories,
     hints, key specifications and subcommands there are none."""
     arity = spec.least if spec.most == spec.least else -spec.least
-    keys = (0, 0, 0) if spec.least < 2 else (1, -1 if name in _OPEN_ENDED else 1, 1)
+    keys = (0, 0, 0) if spec.least < 2 else (1, -1 if spec.step else 1, spec.step or 1)
     flags = array([simple("readonly" if spec.reads else "write")])
     return array([bulk(name.lower()), integer(arity), flags, *map(integer, keys), *[array([])] * 4])

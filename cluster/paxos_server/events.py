@@ -33,7 +33,7 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A client's command, checked (`statemachine.check`); `number` names it in the reply. `reads`:
+    """A client's command, checked (`validation.check`); `number` names it in the reply. `reads`:
     how to answer a read, None for the server's own way. `connection`: commands of one connection
     happen in the order in which they came; 0 for a connection of its own."""
 

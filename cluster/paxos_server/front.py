@@ -24,7 +24,8 @@ from .resp import (
     map_,
     simple,
 )
-from .statemachine import TRANSACTION_LIMIT, check, encode_args
+from .statemachine import encode_args
+from .validation import TRANSACTION_LIMIT, check
 
 PIPELINE_LIMIT = 4096
 UNREAD_LIMIT_BYTES = 64 * 1024 * 1024

@@ -84,7 +84,7 @@ class StateMachine:
         return reply
 
     def execute(self, args: list[bytes]) -> bytes:
-        """Run one command whose name and arity `check` has passed."""
+        """Run one command whose name and arity `validation.check` has passed."""
         try:
             reply = COMMANDS[args[0]].run(self, args)
         except WrongType:
@@ -193,6 +193,11 @@ def _set(sm: StateMachine, args: list[bytes]) -> bytes:
     return OK if write else NIL
 
 
+def _mset(sm: StateMachine, args: list[bytes]) -> bytes:
+    sm.data.update(zip(args[1::2], args[2::2], strict=True))
+    return OK
+
+
 def _del(sm: StateMachine, args: list[bytes]) -> bytes:
     return integer(sum(sm.data.pop(key, None) is not None for key in args[1:]))
 
@@ -293,9 +298,11 @@ def _members(sm: StateMachine, args: list[bytes]) -> bytes:
 
 
 class Spec:
-    """A command: what runs it, how many arguments it takes (name included), does it only read."""
+    """A command: what runs it, how many arguments it takes (name included), does it only read.
+    `step`: of commands that take any number of keys, from one of them to the next; 0 for those
+    whose first argument alone is a key."""
 
-    __slots__ = ("least", "most", "reads", "run")
+    __slots__ = ("least", "most", "reads", "run", "step")
 
     def __init__(
         self,
@@ -303,20 +310,27 @@ class Spec:
         least: int,
         most: int | None,
         reads: bool = False,
+        step: int = 0,
     ) -> None:
         self.run = run
         self.least = least
         self.most = most
         self.reads = reads
+        self.step = step
+
+    def keys(self, args: list[bytes]) -> list[bytes]:
+        """The arguments that are keys."""
+        return args[1 :: self.step] if self.step else args[1:2]
 
 
 COMMANDS: dict[bytes, Spec] = {
     b"GET": Spec(_get, 2, 2, reads=True),
-    b"MGET": Spec(_mget, 2, None, reads=True),
+    b"MGET": Spec(_mget, 2, None, reads=True, step=1),
     b"STRLEN": Spec(lambda sm, a: integer(len(sm.string(a[1]) or b"")), 2, 2, reads=True),
-    b"EXISTS": Spec(_exists, 2, None, reads=True),
+    b"EXISTS": Spec(_exists, 2, None, reads=True, step=1),
     b"SET": Spec(_set, 3, 8),
-    b"DEL": Spec(_del, 2, None),
+    b"MSET": Spec(_mset, 3, None, step=2),
+    b"DEL": Spec(_del, 2, None, step=1),
     b"INCR": Spec(lambda sm, a: _add(sm, a[1], 1), 2, 2),
     b"DECR": Spec(lambda sm, a: _add(sm, a[1], -1), 2, 2),
     b"INCRBY": Spec(lambda sm, a: _add(sm, a[1], parse_int(a[2])), 3, 3),
@@ -340,51 +354,7 @@ COMMANDS: dict[bytes, Spec] = {
 }
 """Every command that goes through the log, by its name in capitals."""
 
-KEY_LIMIT = 4 * 1024
 VALUE_LIMIT = 1024 * 1024
-TRANSACTION_LIMIT = 128
 
 encode_args = msgspec.msgpack.Encoder().encode
 decode_args = msgspec.msgpack.Decoder(list[bytes]).decode
-
-
-def check(args: list[bytes]) -> bytes | None:
-    """Why these arguments can be no command of the state machine (an error reply), or None.
-
-    `args[0]` must be in capitals. Whatever passes can be executed without raising.
-    """
-    spec = COMMANDS.get(args[0])
-    if spec is None or args[0] == b"MEMBERS":  # which clients change by PAXOS MEMBERS
-        return error(f"ERR unknown command '{args[0][:64].decode('latin-1')}'")
-    if len(args) < spec.least or (spec.most is not None and len(args) > spec.most):
-        name = args[0].decode("latin-1").lower()
-        return error(f"ERR wrong number of arguments for '{name}' command")
-    if len(args[1]) > KEY_LIMIT:
-        return error(f"ERR the key exceeds {KEY_LIMIT} bytes")
-    for arg in args:
-        if len(arg) > VALUE_LIMIT:
-            return error(f"ERR an argument exceeds {VALUE_LIMIT} bytes")
-    if args[0] == b"SET" and len(args) > 3:
-        return _check_set_options(args)
-    if args[0] in (b"INCRBY", b"DECRBY"):
-        try:
-            parse_int(args[2])
-        except ValueError:
-            return NOT_AN_INTEGER
-    return None
-
-
-def _check_set_options(args: list[bytes]) -> bytes | None:
-    options = iter(args[3:])
-    conditions = 0
-    for option in options:
-        name = option.upper()
-        if name in (b"NX", b"XX"):
-            conditions += 1
-        elif name == b"IFEQ":
-            conditions += 1
-            if next(options, None) is None:
-                return SYNTAX
-        elif name != b"GET":
-            return SYNTAX
-    return SYNTAX if conditions > 1 else None

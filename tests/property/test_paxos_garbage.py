@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from paxtest.cluster.paxos_server import network, server
 from paxtest.cluster.paxos_server.messages import encode
 from paxtest.cluster.paxos_server.resp import FRAME_LIMIT
-from paxtest.cluster.paxos_server.statemachine import KEY_LIMIT, VALUE_LIMIT
+from paxtest.cluster.paxos_server.statemachine import VALUE_LIMIT
+from paxtest.cluster.paxos_server.validation import KEY_LIMIT
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from paxtest.cluster.paxos_server.bugs import NONE
 from paxtest.cluster.paxos_server.messages import Command
-from paxtest.cluster.paxos_server.statemachine import StateMachine, check, encode_args
+from paxtest.cluster.paxos_server.statemachine import StateMachine, encode_args
+from paxtest.cluster.paxos_server.validation import check
 
 SCRIPT = """
 GET k                    -> $-1
@@ -51,6 +52,10 @@ SCARD s                  -> :1
 SREM s c                 -> :1
 EXISTS s                 -> :0
 RPOP none                -> $-1
+MSET k 8 m 9 k 10        -> +OK
+MGET k m                 -> *2 $2 10 $1 9
+MSET s 1                 -> +OK
+MSET k 1 m               -> -ERR wrong number of arguments for 'mset' command
 """
 
 
@@ -81,6 +86,8 @@ def test_each_command() -> None:
         ["INCRBY", "k", "1e3"],
         ["INCRBY", "k", "9223372036854775808"],
         ["GET", "k" * 5000],
+        ["MSET", "k", "v", "k" * 5000, "v"],
+        ["DEL", "k", "k" * 5000],
         ["SET", "k", "v" * (1024 * 1024 + 1)],
     ],
 )

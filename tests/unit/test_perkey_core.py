@@ -221,7 +221,12 @@ def test_keys_that_nobody_asks_for_are_compared() -> None:
 def test_several_keys_are_refused_and_one_key_is_a_transaction() -> None:
     nodes = Nodes()
     two = [encode_args([b"SET", b"a", b"1"]), encode_args([b"SET", b"b", b"1"])]
-    for args in ([b"MULTI", *two], [b"DEL", b"a", b"b"], [b"MGET", b"a", b"b"]):
+    for args in (
+        [b"MULTI", *two],
+        [b"DEL", b"a", b"b"],
+        [b"MGET", b"a", b"b"],
+        [b"MSET", b"a", b"1", b"b", b"2"],
+    ):
         reply = nodes.reply("n1", *args)
         assert reply is not None and reply.startswith(b"-FAIL not done: each key has a Paxos log")
     one = [encode_args([b"SET", b"a", b"1"]), encode_args([b"INCR", b"a"])]

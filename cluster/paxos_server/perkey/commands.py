@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..bugs import NONE
 from ..resp import error
-from ..statemachine import StateMachine, decode_args
+from ..statemachine import COMMANDS, StateMachine, decode_args
 from ..values import freeze, thaw
 from .messages import Value
 
@@ -14,7 +14,6 @@ SEVERAL_KEYS = error(
     "FAIL not done: each key has a Paxos log of its own (engine perkey), and no order between"
     " keys; one command or transaction may touch one key only"
 )
-_MANY = frozenset({b"MGET", b"EXISTS", b"DEL"})
 
 
 def key_of(args: list[bytes]) -> bytes | None:
@@ -22,7 +21,7 @@ def key_of(args: list[bytes]) -> bytes | None:
     if args[0] == b"MULTI":
         keys = {key_of(decode_args(packed)) for packed in args[1:]}
     else:
-        keys = set(args[1:]) if args[0] in _MANY else {args[1]}
+        keys = set(COMMANDS[args[0]].keys(args))
     return keys.pop() if len(keys) == 1 else None
 
 
