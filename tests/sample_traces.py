@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paxtest.auditor.audit import Traces
+from paxtest.auditor.identities import Traces
 
 B1, B2 = [1, "n1", 1], [2, "n2", 1]
 X, Y = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"

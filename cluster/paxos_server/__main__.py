@@ -13,6 +13,7 @@ from typing import NoReturn
 from .bugs import BUGS, Bugs
 from .config import Config, EngineName, Reads
 from .disk import DirectoryInUse
+from .identity import SEPARATOR, OtherTerms
 from .membership import Membership
 from .server import Address, Server, Settings, log
 from .wal import CorruptLog
@@ -73,6 +74,10 @@ def _parse(argv: list[str]) -> Settings:
     peers: dict[str, Address] = dict(args.peer)
     if len(set(nodes)) != len(nodes):
         parser.error(f"argument --nodes: {args.nodes!r} names a node twice")
+    for name in (args.node, *nodes):
+        if SEPARATOR in name:
+            parser.error(f"argument --node/--nodes: {name!r} has a {SEPARATOR!r} in it; choose"
+                " another name")  # fmt: skip
     if (args.node in nodes) == args.join:
         parser.error(
             f"argument --node: {args.node!r} is {'' if args.join else 'not '}among --nodes"
@@ -123,7 +128,7 @@ async def _serve(settings: Settings) -> int:
     gc.disable()  # what is recovered stays, however often a collection looks at it
     try:
         server = Server(settings)
-    except (CorruptLog, DirectoryInUse) as problem:
+    except (CorruptLog, DirectoryInUse, OtherTerms) as problem:
         log(f"refusing to start: {problem}")
         return 3
     except OSError as problem:
@@ -143,14 +148,14 @@ async def _serve(settings: Settings) -> int:
         log(f"cannot listen: {problem}")
         return 3
     if failure is not None:
-        log(f"stopping: {failure}")
-        return 4
+        log(f"stopping: {failure.reason}")
+        return failure.code
     return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a node until SIGTERM. 0: ended as asked; 2: wrong arguments; 3: cannot start; 4: the
-    disk failed."""
+    disk failed; 5: the node is a member no longer, or has other settings than the others."""
     settings = _parse(sys.argv[1:] if argv is None else argv)
     try:
         import uvloop

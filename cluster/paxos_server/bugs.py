@@ -180,6 +180,11 @@ BUGS: dict[str, Bug] = {
         "redisraft #17, RethinkDB 2.2.3, Raft's single-server changes", ("member", "partition"),
         "register", ("lost-update", "divergence"),
     ),
+    "amnesiac-rejoin": Bug(
+        36, "a node whose disk was lost keeps its name, and votes as if it had forgotten nothing",
+        "Paxos Made Live, 5.1; crash-consistent quorums (DISC 2017)", ("wipe", "partition"),
+        "register", ("lost-update", "divergence"),
+    ),
     "corrupt-is-eof": Bug(
         37, "a damaged record is taken for the end of the log",
         "Protocol-Aware Recovery (FAST 2018); NATS", ("disk",), "register", ("lost-update",),

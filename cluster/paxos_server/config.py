@@ -31,13 +31,19 @@ class Reads(StrEnum):
     LOCAL = "local"
 
 
+Terms = tuple[int, int | None, int | None]
+"""What all nodes of a cluster must have in common: the window, and the sizes of quorums of phase 1
+and phase 2 where they are fixed."""
+
+
 @dataclass(frozen=True)
 class Config:
     """Times in seconds. A follower waits `election_s` up to twice that, at random, before it
     canvasses; a lease is shorter than `election_s` by `drift`, which bounds how much faster one
     node's monotonic clock may run than another's. Without `canvass` a node that hears no leader
     prepares at once: as safe, and less calm. `backoff_s` bounds the random wait of a proposer of
-    the engine perkey that has lost once; it doubles with each loss, five times at most."""
+    the engine perkey that has lost once; it doubles with each loss, five times at most. A node that
+    was removed ends after `removed_s`."""
 
     node: str
     nodes: tuple[str, ...]
@@ -60,5 +66,10 @@ class Config:
     snapshot_every: int = 0
     snapshot_chunk_bytes: int = 256 * 1024
     volatile_s: float = 2.0
+    removed_s: float = 10.0
     q1: int | None = None
     q2: int | None = None
+
+    @property
+    def terms(self) -> Terms:
+        return self.window, self.q1, self.q2

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from .bugs import Bugs
 from .config import Config, EngineName, Reads
+from .enrolment import Enrolling, begin
 from .events import Output
-from .messages import Message, Record, decode_messages
+from .messages import BootRecord, Message, Record, decode_messages
 from .perkey.messages import decode_messages as decode_perkey_messages
 from .perkey.recovery import Storage as PerKeyStorage
 from .perkey.replica import Replica as PerKeyReplica
@@ -60,6 +61,13 @@ class Engine(Protocol):
     def role(self) -> str:
         """What the node is to the others, for its log."""
 
+    def settled(self) -> Any | None:
+        """When this was but the way to find out who the node is, and that is known, durably: the
+        memory of the engine that is to go on."""
+
+    def ended(self) -> str | None:
+        """Why the node must end, for it can be of no use any more; None as long as it can."""
+
     def recovered(self) -> str:
         """What the node came back with, for its log."""
 
@@ -106,6 +114,15 @@ def store(config: Config, disk: Disk, bugs: Bugs) -> Store:
     return PerKeyStorage(disk, bugs) if _per_key(config) else Storage(disk, bugs)
 
 
+def new_life(config: Config, memory: Any, disk: int, bugs: Bugs) -> list[Record]:
+    """Number the life that begins; `disk`: the number that the disk gets if it is new. The records
+    must be durable before the engine starts. Raises OtherTerms."""
+    if _per_key(config):
+        memory.incarnation += 1
+        return [BootRecord(memory.incarnation)]
+    return begin(config, memory, disk, bugs)
+
+
 def engine(
     config: Config,
     memory: Any,
@@ -114,10 +131,13 @@ def engine(
     bugs: Bugs,
     trace: Trace | None = None,
 ) -> Engine:
-    """A new life of the config's engine, on what its storage remembers."""
+    """A new life of the config's engine, on what its storage remembers. A node of
+    `multi` finds out first who it is."""
     if _per_key(config):
         return PerKeyReplica(config, memory, clock, rng, bugs, trace)
-    return Replica(config, memory, clock, rng, bugs, trace)
+    if not memory.identity.settled:
+        return Enrolling(config, memory, clock, bugs)
+    return Replica(memory.identity.applied_to(config), memory, clock, rng, bugs, trace)
 
 
 def decoder(config: Config) -> Callable[[bytes], list[Any]]:

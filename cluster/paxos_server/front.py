@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from . import about
 from .about import CONNECTIONS_LIMIT
 from .config import Reads
+from .identity import SEPARATOR
 from .resp import (
     FRAME_LIMIT,
     NIL,
@@ -298,6 +299,8 @@ class Connection(asyncio.Protocol):
             problem = error("ERR PAXOS MEMBERS [ADD node host:port | REMOVE node]")
         elif command[1] == b"ADD" and not re.fullmatch(rb".+:\d{1,5}", command[3]):
             problem = error("ERR the address of the new node must be host:port")
+        elif SEPARATOR.encode() in command[2]:
+            problem = error(f"ERR the name of a node has no {SEPARATOR!r}")
         if problem is not None:
             self._say(problem)
         else:

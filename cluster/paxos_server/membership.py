@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from .bugs import Bugs
+from .identity import name_of
 
 
 class Membership:
@@ -51,8 +52,12 @@ class Configurations:
     Part of the replicated state: changed by commands alone, one change at a time. A change that is
     chosen in slot s is in force from s + `window` on (Lamport, The Part-Time Parliament, 1998,
     section 3.3.6; "alpha" in Paxos Made Simple): nobody proposes that far ahead of what it knows
-    to be chosen, so whoever proposes in a slot knows its membership. All nodes must be started
-    with the same window.
+    to be chosen, so whoever proposes in a slot knows its membership. All nodes must have the same
+    window (`identity.compare_terms`).
+
+    `learners`, by name, with their addresses: a learner has no vote, so that it does not matter on
+    which disk it learns. Voters are disks (`identity.py`). `retired`: disks that voted and do not
+    any more; they may again only when their node is added again.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class Configurations:
         self.first = Membership(voters, bugs, q1, q2)
         self.learners: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
+        self.retired: set[str] = set()
         self.changed: Callable[[], None] = lambda: None
         self._history: list[tuple[int, Membership]] = [(1, self.first)]
         self._fixed = q1 is not None or q2 is not None
@@ -110,46 +116,87 @@ class Configurations:
         """Execute ADD node address, PROMOTE node or REMOVE node, chosen in `slot`. Why it changes
         nothing, or None."""
         verb, node = words[0], words[1]
-        voters = set(self.latest.voters)
-        eager = self._bugs.active("eager-reconfig")
-        if self._fixed:
-            return "the sizes of quorums are fixed by --q1 or --q2"
-        if self.horizon > slot and not eager:
+        if self.horizon > slot and not self._bugs.active("eager-reconfig"):
             return f"another change is in flight: it is in force from slot {self.horizon} on"
         if verb == "PROMOTE":
-            if node not in self.learners:
-                return f"{node} is no learner"
-            del self.learners[node]
-            self._enact(slot, voters | {node})
+            problem = self._promote(slot, node)
+        elif self._fixed:
+            return "the sizes of quorums are fixed by --q1 or --q2"
         elif verb == "ADD":
-            if node in voters or node in self.learners:
-                return f"{node} is a member already"
-            if self.learners and not eager:
-                return f"another change is in flight: {', '.join(self.learners)} is to vote"
-            self.learners[node] = self.addresses[node] = words[2]
-            if eager:
-                del self.learners[node]
-                self._enact(slot, voters | {node})
-        elif node in self.learners:
-            del self.learners[node]
-        elif node not in voters:
-            return f"{node} is no member"
-        elif self.learners and not eager:
-            return f"another change is in flight: {', '.join(self.learners)} is to vote"
-        elif len(voters) == 1:
-            return f"{node} is the last member"
+            problem = self._add(slot, node, words[2])
         else:
-            self._enact(slot, voters - {node})
-        self.changed()
+            problem = self._remove(slot, node)
+        if problem is None:
+            self.changed()
+        return problem
+
+    def _promote(self, slot: int, node: str) -> str | None:
+        """Let a learner vote, or a disk in the place of another one of the same node."""
+        if not self.awaits(node):
+            return f"{node} is no learner"
+        self.learners.pop(name_of(node), None)
+        self._enact(slot, (set(self.latest.voters) - self._disks(node)) | {node})
         return None
+
+    def _add(self, slot: int, node: str, address: str) -> str | None:
+        eager = self._bugs.active("eager-reconfig")
+        if self._disks(node) or node in self.learners:
+            return f"{node} is a member already"
+        if self.learners and not eager:
+            return f"another change is in flight: {', '.join(self.learners)} is to vote"
+        self.addresses[node] = address
+        if eager:
+            self._enact(slot, {*self.latest.voters, node})
+        else:
+            self.learners[node] = address
+        return None
+
+    def _remove(self, slot: int, node: str) -> str | None:
+        voters, disks = set(self.latest.voters), self._disks(node)
+        if node in self.learners:
+            del self.learners[node]
+            return None
+        if not disks:
+            return f"{node} is no member"
+        if self.learners and not self._bugs.active("eager-reconfig"):
+            return f"another change is in flight: {', '.join(self.learners)} is to vote"
+        if voters == disks:
+            return f"{node} is the last member"
+        self._enact(slot, voters - disks)
+        return None
+
+    def awaits(self, node: str) -> bool:
+        """Is the node to vote as soon as it has caught up: a learner, or a disk in the place of
+        one that was lost?"""
+        if self.latest.is_voter(node):
+            return False
+        lost = node not in self.retired and bool(self._disks(node))
+        return name_of(node) in self.learners or lost
+
+    def removed(self, node: str) -> bool:
+        """Did the node vote, and is it neither to vote any more nor to learn?"""
+        if node not in self.retired or self.latest.is_voter(node):
+            return False
+        return name_of(node) not in self.learners
+
+    def _disks(self, node: str) -> set[str]:
+        """The voters of the latest membership that have the node's name: one, or none."""
+        name = name_of(node)
+        return {voter for voter in self.latest.voters if name_of(voter) == name}
 
     def _enact(self, slot: int, voters: set[str]) -> None:
         eager = self._bugs.active("eager-reconfig")
         first = slot + (1 if eager else self._window)
+        self.retired = (self.retired | set(self.latest.voters)) - voters
         kept = [(f, m) for f, m in self._history if f > slot]
         before = [(f, m) for f, m in self._history if f <= slot] or self._history[:1]
         kept.insert(0, before[-1])
-        self._history = [*kept, (first, Membership(voters, self._bugs))]
+        self._history = [*kept, (first, self._membership(voters))]
+
+    def _membership(self, voters: Iterable[str]) -> Membership:
+        if self._fixed:
+            return Membership(voters, self._bugs, self.first.q1, self.first.q2)
+        return Membership(voters, self._bugs)
 
     # --- snapshots and looking ---
 
@@ -159,14 +206,16 @@ class Configurations:
             [(first, list(membership.voters)) for first, membership in self._history],
             sorted(self.learners.items()),
             sorted(self.addresses.items()),
+            sorted(self.retired),
         )
 
     def thaw(self, frozen: Frozen) -> None:
         """The inverse of `freeze`."""
-        history, learners, addresses = frozen
+        history, learners, addresses, retired = frozen
         if len(history) > 1 or history[0][1] != list(self.first.voters):
-            self._history = [(first, Membership(v, self._bugs)) for first, v in history]
+            self._history = [(first, self._membership(voters)) for first, voters in history]
         self.learners, self.addresses = dict(learners), dict(addresses)
+        self.retired = set(retired)
         self.changed()
 
     def rows(self) -> list[tuple[int, tuple[str, ...], int, int]]:
@@ -182,8 +231,8 @@ class Configurations:
             if node in now or node in later:
                 role = "voter" if node in now and node in later else "leaving"
                 role = "joining" if node not in now else role
-            told.append((node, self.addresses.get(node, ""), role))
+            told.append((name_of(node), self.addresses.get(name_of(node), ""), role))
         return told
 
 
-Frozen = tuple[list[tuple[int, list[str]]], list[tuple[str, str]], list[tuple[str, str]]]
+Frozen = tuple[list[tuple[int, list[str]]], list[tuple[str, str]], list[tuple[str, str]], list[str]]

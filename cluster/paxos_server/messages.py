@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from .ballot import Ballot
+from .config import Terms
 
 NOOP = b""
 
@@ -198,6 +199,26 @@ class Replies(Message, frozen=True, array_like=True, tag="re", gc=False):
     replies: list[tuple[int, bytes]]
 
 
+class Claim(Message, frozen=True, array_like=True, tag="cl", gc=False):
+    """I have this disk, and do not know yet whether it is the first under my name. `round` numbers
+    the attempts to find out."""
+
+    disk: int
+    round: int
+    terms: Terms
+
+
+class Register(Message, frozen=True, array_like=True, tag="rg", gc=False):
+    """To the claim of `disk`: the disk that I first heard of under each name, mine included.
+    `settled`: I know who I am myself."""
+
+    disk: int
+    round: int
+    settled: bool
+    register: dict[str, int]
+    terms: Terms
+
+
 AnyMessage = (
     Prepare
     | Promise
@@ -220,6 +241,8 @@ AnyMessage = (
     | Poll
     | Standing
     | Fill
+    | Claim
+    | Register
 )
 
 
@@ -231,6 +254,27 @@ class BootRecord(Record, frozen=True, array_like=True, tag="B", gc=False):
     """The node begins its life `incarnation`."""
 
     incarnation: int
+
+
+class DiskRecord(Record, frozen=True, array_like=True, tag="D", gc=False):
+    """The number of this disk, drawn when it was new."""
+
+    disk: int
+
+
+class RegisterRecord(Record, frozen=True, array_like=True, tag="R", gc=False):
+    """The disk that was first heard of under this name."""
+
+    name: str
+    disk: int
+
+
+class SettledRecord(Record, frozen=True, array_like=True, tag="S", gc=False):
+    """What this disk is called in the protocol from now on, and its whole register."""
+
+    node: str
+    terms: Terms
+    register: dict[str, int]
 
 
 class PromiseRecord(Record, frozen=True, array_like=True, tag="P", gc=False):
@@ -265,7 +309,15 @@ class CheckpointRecord(Record, frozen=True, array_like=True, tag="K", gc=False):
 
 
 AnyRecord = (
-    CheckpointRecord | BootRecord | PromiseRecord | AcceptRecord | LearnRecord | ChosenRecord
+    CheckpointRecord
+    | BootRecord
+    | DiskRecord
+    | RegisterRecord
+    | SettledRecord
+    | PromiseRecord
+    | AcceptRecord
+    | LearnRecord
+    | ChosenRecord
 )
 
 encode = msgspec.msgpack.Encoder().encode

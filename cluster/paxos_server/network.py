@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import msgspec
 
+from .identity import name_of
 from .messages import Message, decode_messages, encode
 
 _LENGTH = struct.Struct("<I")
@@ -88,6 +89,12 @@ class _Link:
 
     def send(self, message: Message) -> None:
         self._queue.append(message)
+
+    def rename(self, own: str) -> None:
+        """From now on the sender is called so; a connection that said otherwise ends."""
+        self._own = own
+        if self._transport is not None:
+            self._transport.abort()
 
     def flush(self) -> None:
         """Hand what was sent to the connection, if it can take it."""
@@ -207,7 +214,7 @@ class _Incoming(asyncio.Protocol):
                 self._transport.write(b".")
         elif self._source is None:
             name = msgspec.msgpack.decode(payload, type=str)
-            if name not in self._peers:
+            if name_of(name) not in self._peers:
                 raise msgspec.ValidationError(f"unknown node {name!r}")
             self._source = name
         else:
@@ -215,8 +222,9 @@ class _Incoming(asyncio.Protocol):
 
 
 class PeerNetwork:
-    """The Network port. `peers`: node -> (host, port). `deliver(source, messages)` takes what
-    arrives; `decode` reads a frame of messages."""
+    """The Network port. `node`: what this node is called in the protocol (`identity.py`). `peers`:
+    name -> (host, port). `deliver(source, messages)` takes what arrives, whichever of this node's
+    disks it was meant for; `decode` reads a frame of messages."""
 
     def __init__(
         self,
@@ -226,7 +234,7 @@ class PeerNetwork:
         decode: Decode = decode_messages,
     ) -> None:
         self._decode = decode
-        self._node = node
+        self._own = node
         self._links = {peer: _Link(node, *address) for peer, address in peers.items()}
         self._deliver = deliver
         self._connections: dict[_Incoming, None] = {}
@@ -244,12 +252,19 @@ class PeerNetwork:
 
     def add(self, peer: str, address: tuple[str, int]) -> None:
         """Reach another node from now on. What was known of it before stays."""
-        if peer not in self._links and peer != self._node:
-            self._links[peer] = link = _Link(self._node, *address)
+        if peer not in self._links and peer != name_of(self._own):
+            self._links[peer] = link = _Link(self._own, *address)
             self._tasks.append(asyncio.create_task(link.run()))
 
+    def rename(self, node: str) -> None:
+        """Name this node so to the others from now on."""
+        if node != self._own:
+            self._own = node
+            for link in self._links.values():
+                link.rename(node)
+
     def send(self, destination: str, message: Message) -> None:
-        link = self._links.get(destination)
+        link = self._links.get(name_of(destination))
         if link is not None:
             link.send(message)
 

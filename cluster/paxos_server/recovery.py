@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .ballot import ZERO, Ballot
+from .identity import Identity
 from .messages import (
     AcceptRecord,
     AnyRecord,
     BootRecord,
     CheckpointRecord,
     ChosenRecord,
+    DiskRecord,
     LearnRecord,
     PromiseRecord,
     Record,
+    RegisterRecord,
+    SettledRecord,
 )
 
 
@@ -30,6 +34,7 @@ class Remembered:
     chosen_upto: int = 0
     snapshot_slot: int = 0
     snapshot: bytes = b""
+    identity: Identity = field(default_factory=Identity)
 
 
 def remember(
@@ -54,7 +59,19 @@ def remember(
             memory.promised = max(memory.promised, record.ballot)
         elif isinstance(record, BootRecord):
             memory.incarnation = record.incarnation
+        else:
+            _identify(memory.identity, record)
     return memory
+
+
+def _identify(identity: Identity, record: AnyRecord) -> None:
+    if isinstance(record, DiskRecord):
+        identity.disk = record.disk
+    elif isinstance(record, RegisterRecord):
+        identity.register[record.name] = record.disk
+    elif isinstance(record, SettledRecord):
+        identity.node, identity.terms = record.node, record.terms
+        identity.register = dict(record.register)
 
 
 def _choose(memory: Remembered, learnt: dict[int, bytes], upto: int) -> None:
@@ -71,8 +88,14 @@ def _choose(memory: Remembered, learnt: dict[int, bytes], upto: int) -> None:
 
 def checkpoint(memory: Remembered) -> list[Record]:
     """The records from which, with the snapshot, `remember` makes this memory again."""
+    identity = memory.identity
+    settled = []
+    if identity.terms is not None:
+        settled = [SettledRecord(identity.node, identity.terms, dict(identity.register))]
     return [
         CheckpointRecord(memory.snapshot_slot),
+        DiskRecord(identity.disk),
+        *settled,
         BootRecord(memory.incarnation),
         PromiseRecord(memory.promised),
         *(LearnRecord(slot, value) for slot, value in sorted(memory.chosen.items())),

@@ -20,8 +20,10 @@ from .bugs import NONE, Bugs
 from .catchup import CatchingUp
 from .config import Config, Reads
 from .elections import Elections
+from .enrolment import Registrar
 from .events import Durable, Event, Output, Receive, Request, Tick
 from .execution import Execution
+from .identity import name_of
 from .messages import (
     Accept,
     Accepted,
@@ -30,6 +32,7 @@ from .messages import (
     CatchUp,
     Chosen,
     ChosenRecord,
+    Claim,
     FetchSnapshot,
     Fill,
     Forward,
@@ -42,6 +45,7 @@ from .messages import (
     Prepare,
     Promise,
     ReadIndex,
+    Register,
     Replies,
     SnapshotChunk,
     Standing,
@@ -98,6 +102,8 @@ class Replica:
             roles, self.requests, self.execution, self.reading, self.catching_up, self.elections
         )
         self.quorum_reads = QuorumReads(roles, self.requests, self.execution, self.catching_up)
+        self.registrar = Registrar(config, memory, self.outbox)
+        self._removed_s: float | None = None  # since when
         self._chosen_recorded = memory.chosen_upto
         self._handlers = self._handlers_by_type()
         self.execution.remember(memory)
@@ -129,6 +135,8 @@ class Replica:
             Poll: self.quorum_reads.on_poll,
             Standing: self.quorum_reads.on_standing,
             Fill: self.replication.on_fill,
+            Claim: self.registrar.on_claim,
+            Register: lambda source, message: None,  # this node is settled
         }
 
     def _on_promise(self, source: str, message: Promise) -> None:
@@ -250,11 +258,31 @@ class Replica:
     @property
     def leader_node(self) -> str | None:
         """The leader that this node knows."""
-        return self.leader.node if self.leader else None
+        return name_of(self.leader.node) if self.leader else None
 
     @property
     def role(self) -> str:
-        return self.proposer.phase
+        return "removed" if self._roles.removed() else str(self.proposer.phase)
+
+    def settled(self) -> Remembered | None:
+        """This node has been settled before."""
+        return None
+
+    def ended(self) -> str | None:
+        """Why this node must end: it was removed, and not added again for a while."""
+        if not self._roles.removed():
+            self._removed_s = None
+            return None
+        now_s = self._roles.moment.now_s
+        if self._removed_s is None:
+            self._removed_s = now_s
+        if now_s - self._removed_s < self.config.removed_s:
+            return None
+        name = name_of(self.node)
+        return (
+            f"{self.node} is a member no longer: it was removed, or another disk took its place;"
+            f" to let it come back, start it and PAXOS MEMBERS ADD {name} on a member"
+        )
 
     def recovered(self) -> str:
         """What the node came back with, for its log."""
@@ -262,9 +290,11 @@ class Replica:
 
     def facts(self) -> list[tuple[str, str | int]]:
         """Names and values that describe the node."""
+        voters = self._roles.configurations.at(self.learner.chosen_upto + 1).voters
         return [
             ("engine", "multi"),
-            ("role", str(self.proposer.phase)),
+            ("identity", self.node),
+            ("role", self.role),
             ("leader", self.leader_node or ""),
             ("ballot", str(self.acceptor.promised)),
             ("chosen_upto", self.learner.chosen_upto),
@@ -273,6 +303,10 @@ class Replica:
             ("waiting", len(self.gateway.waiting)),
             ("keys", len(self.state.data)),
             ("members", ",".join(f"{node} {role}" for node, _, role in self.members())),
+            (
+                "voters",
+                ",".join(voters),
+            ),
         ]
 
     def dump(self) -> bytes:

@@ -6,6 +6,7 @@ from .catchup import CatchingUp
 from .config import Reads
 from .elections import Elections
 from .execution import Execution
+from .identity import name_of
 from .messages import (
     Accept,
     Accepted,
@@ -52,7 +53,7 @@ class Replication:
         self._catching_up = catching_up
         self._elections = elections
         self._widened_s = float("-inf")
-        self._learnt: dict[str, int] = {}  # how far learners have come
+        self._learnt: dict[str, tuple[str, int]] = {}  # how far each name's latest disk has come
         self._promoting: int | None = 0
         self._volatile: list[AcceptRecord] = []
         self._volatile_due_s = 0.0
@@ -108,13 +109,15 @@ class Replication:
         self._elections.step_down()
 
     def promote(self) -> None:
-        """Let a learner vote that has caught up; one attempt at a time."""
-        learners = self._roles.configurations.learners
-        if not learners or self._promoting in self._requests.gateway.waiting:
+        """Let a learner vote that has caught up, and a newcomer in the place of its node's former
+        disk; one attempt at a time."""
+        if self._promoting in self._requests.gateway.waiting:
             return
         near = self._learner.chosen_upto - self._config.window
-        for node in sorted(learners):
-            if self._learnt.get(node, -1) >= near:
+        for name, (node, upto) in sorted(self._learnt.items()):
+            if not self._roles.configurations.awaits(node):
+                del self._learnt[name]
+            elif upto >= near:
                 words = [b"MEMBERS", b"PROMOTE", node.encode()]
                 self._promoting = self._requests.admit(0, words, Reads.LOG, 0)
                 return
@@ -183,8 +186,8 @@ class Replication:
         if self._proposer.phase is Phase.LEADING and message.ballot == self._proposer.ballot:
             self._leadership.acknowledged(source, message.beat)
             self._reading.confirm()
-            if source in self._roles.configurations.learners:
-                self._learnt[source] = message.chosen_upto
+            if self._roles.configurations.awaits(source):
+                self._learnt[name_of(source)] = source, message.chosen_upto
                 self.promote()
 
     # --- the acceptors ---

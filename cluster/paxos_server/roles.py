@@ -60,7 +60,7 @@ class Roles:
                 "start", memory.incarnation, memory.promised, memory.chosen_upto,
                 memory.snapshot_slot, membership.q1, membership.q2, membership.voters,
                 str(config.reads),
-                [[s, b, value_id(v)] for s, (b, v) in sorted(memory.accepted.items())],
+                [[s, b, value_id(v)] for s, (b, v) in sorted(memory.accepted.items())], self.node,
             )  # fmt: skip
             configurations.changed = self._trace_configurations
 
@@ -72,6 +72,10 @@ class Roles:
     def votes(self) -> bool:
         """Is this node a voter in the next slot, as far as it knows?"""
         return self.configurations.at(self.learner.chosen_upto + 1).is_voter(self.node)
+
+    def removed(self) -> bool:
+        """Was this node a member, and is it one no longer, as far as it knows?"""
+        return self.configurations.removed(self.node) and not self.votes()
 
     def everybody_else(self) -> tuple[str, ...]:
         """Voters and learners but for this node."""

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import engine
 from .bugs import Bugs
@@ -16,7 +16,8 @@ from .config import Config, EngineName, Reads
 from .disk import LocalDisk
 from .events import Output
 from .front import Cell, Connection
-from .messages import BootRecord, Message
+from .identity import name_of
+from .messages import Message
 from .network import PeerNetwork
 from .ports import SystemClock
 from .resp import NIL, array, bulk, error, integer, map_
@@ -24,6 +25,8 @@ from .trace import Trace
 from .tracefile import TraceFile
 
 TICK_S = 0.02
+DISKS = 1 << 31
+"""Numbers of disks are drawn below it."""
 WAITING_LIMIT_BYTES = 64 * 1024 * 1024
 TOO_MUCH_WAITS = error(
     f"FAIL commands of {WAITING_LIMIT_BYTES} bytes wait; the command was not sent"
@@ -45,11 +48,20 @@ class Settings:
     trace: Path | None = None
 
 
+class End(NamedTuple):
+    """Why a node ends that nobody asked to. `code`: of the process; 4: its disk failed, 5: it is no
+    member, or not one that could work with the others."""
+
+    code: int
+    reason: str
+
+
 class Server:
     """One life of one node: from opening the disk to the end of the process."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OSError."""
+        """Open the log and begin a new life. Raises CorruptLog, DirectoryInUse, OtherTerms,
+        OSError."""
         self._settings = settings
         self._disk = LocalDisk(settings.data)
         config = engine.settled(settings.config, settings.bugs)
@@ -57,19 +69,18 @@ class Server:
         memory = self._storage.open()
         if self._storage.torn_bytes:
             log(f"cut a torn tail of {self._storage.torn_bytes} bytes off the log")
-        memory.incarnation += 1
-        self._storage.append([BootRecord(memory.incarnation)])
+        disk = random.SystemRandom().randrange(1, DISKS)
+        self._storage.append(engine.new_life(config, memory, disk, settings.bugs))
         self._storage.flush()
+        self._config = config
         self._clock = SystemClock()
-        trace = self._trace = None
+        self._told = self._trace = None
         if settings.trace is not None:
-            trace = Trace(time.monotonic_ns, lean=True)
-            self._trace = TraceFile(settings.trace, trace)
-        self.replica = engine.engine(
-            config, memory, self._clock, random.Random(), settings.bugs, trace
-        )
+            self._told = Trace(time.monotonic_ns, lean=True)
+            self._trace = TraceFile(settings.trace, self._told)
+        self.replica = self._engine(memory)
         self._network = PeerNetwork(
-            config.node, settings.peers, self._receive, engine.decoder(config)
+            self.replica.node, settings.peers, self._receive, engine.decoder(config)
         )
         self._connections: set[Connection] = set()
         self._cells: dict[int, Cell] = {}
@@ -77,11 +88,15 @@ class Server:
         self._waiting_bytes = 0  # of commands that have no answer yet
         self._turn_due = False
         self._role = self.replica.role
-        self._failed: asyncio.Future[str] | None = None
+        self._failed: asyncio.Future[End] | None = None
 
-    async def run(self, stop: asyncio.Event) -> str | None:
-        """Serve until `stop` is set, or the disk fails: then the reason. Raises OSError for a
-        port that is taken."""
+    def _engine(self, memory: Any) -> engine.Engine:
+        bugs = self._settings.bugs
+        return engine.engine(self._config, memory, self._clock, random.Random(), bugs, self._told)
+
+    async def run(self, stop: asyncio.Event) -> End | None:
+        """Serve until `stop` is set, or the node must end: then why. Raises OSError for a port
+        that is taken."""
         loop = self._loop = asyncio.get_running_loop()
         self._failed = loop.create_future()
         await self._network.start(*self._settings.peer_listen)
@@ -170,10 +185,17 @@ class Server:
                     break
                 self._storage.flush()
             except OSError as problem:
-                self._fail(f"the log or the trace cannot be written: {problem}")
+                self._fail(End(4, f"the log or the trace cannot be written: {problem}"))
                 return
             replica.durable(out.lsn)
             out = replica.take()
+        reason, memory = replica.ended(), replica.settled()
+        if reason is not None:
+            self._fail(End(5, reason))
+        if memory is not None:
+            replica = self.replica = self._engine(memory)
+            self._network.rename(replica.node)
+            log(f"its disk makes this node {replica.node}")
         if replica.role != self._role:
             self._role = replica.role
             log(f"now {self._role}: {dict(replica.facts())}")
@@ -193,16 +215,16 @@ class Server:
             self._waiting_bytes -= cell.size
             cell.answer(reply)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, end: End) -> None:
         if self._failed is not None and not self._failed.done():
-            self._failed.set_result(reason)
+            self._failed.set_result(end)
 
     # --- questions about the node ---
 
     def info(self) -> list[tuple[str, str | int]]:
         replica = self.replica
         return [
-            ("node", replica.node),
+            ("node", name_of(replica.node)),
             ("incarnation", replica.incarnation),
             *replica.facts(),
             ("bugs", ",".join(sorted(replica.bugs.names))),

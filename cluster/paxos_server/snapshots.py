@@ -19,6 +19,7 @@ class Snapshots:
         self._config = roles.config
         self._trace = roles.trace
         self._incarnation = roles.incarnation
+        self._identity = memory.identity
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._execution = execution
@@ -59,6 +60,7 @@ class Snapshots:
             learner.chosen_upto,
             self.slot,
             self.data,
+            self._identity,
         )
 
     def chunk(self, offset: int) -> SnapshotChunk:

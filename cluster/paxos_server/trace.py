@@ -7,7 +7,8 @@ them. Kinds:
 
     clock      the machine's boot; events of one clock can be compared. Absent: virtual time
     start      incarnation, promised, chosen_upto, snapshot_slot, q1, q2, nodes, reads,
-               [[slot, ballot, value]...] recovered as accepted
+               [[slot, ballot, value]...] recovered as accepted, what the node is called in
+               what follows (a lost disk's successor has another name)
     config     first slot, [voter...], q1, q2  a membership, and from where on it is in force
     promise    lsn, ballot                     a record that was written; durable from
     accept     lsn, slot, ballot, value        "fsync lsn" on

@@ -197,7 +197,11 @@ class PaxosSystem:
     async def wipe(self, node: str) -> None:
         await self.cluster.remote(node).run(["rm", "-rf", self._path(node, "data")])
 
-    rejoins_empty = False
+    @property
+    def rejoins_empty(self) -> bool:
+        """The engine multi takes an empty disk for what it is, a new one; with the engine perkey
+        members are members for ever, and what they forget is lost."""
+        return self.engine is EngineName.MULTI
 
     async def data_files(self, node: str) -> list[str]:
         """Snapshot and log segments; neither the lock nor what was about to be renamed."""

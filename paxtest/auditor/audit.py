@@ -11,12 +11,12 @@ from typing import Any
 
 from paxtest.auditor import reads
 from paxtest.auditor.chosen import Chosen
+from paxtest.auditor.identities import Traces, by_identity
 from paxtest.auditor.keys import KeysAudit
 from paxtest.auditor.lemma import LEMMAS, SUBJECTS, THEOREMS, TIMED, Failure
 from paxtest.auditor.node import NodeAudit
 from paxtest.auditor.slots import per_key
 
-Traces = dict[str, list[list[Any]]]
 Kinds = dict[str, dict[str, list[list[Any]]]]
 """node -> kind -> its events."""
 
@@ -100,8 +100,9 @@ def audit(traces: Traces) -> Audit:
     """
     kinds = _by_kind(traces)
     usable, incomplete, one_clock, whole = _usable(traces, kinds)
-    if usable is not traces:
-        traces, kinds = usable, _by_kind(usable)
+    parted = by_identity(usable)
+    if parted is not traces:
+        traces, kinds = parted, _by_kind(parted)
     failures: list[Failure] = []
     chosen = Chosen(one_clock)
     for node, events in sorted(traces.items()):

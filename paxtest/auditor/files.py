@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from paxtest.auditor.audit import Audit, Traces, audit
+from paxtest.auditor.audit import Audit, audit
+from paxtest.auditor.identities import Traces
 from paxtest.auditor.slots import hashable, per_key
 from paxtest.errors import StoreError
 from paxtest.store import Run

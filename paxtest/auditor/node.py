@@ -78,7 +78,7 @@ class NodeAudit(Walk):
 
     def _on_start(
         self, at: int, incarnation: int, promised: Any, chosen_upto: int, snapshot_slot: int,
-        q1: int, q2: int, nodes: Any, reads: str, accepted: Any,
+        q1: int, q2: int, nodes: Any, reads: str, accepted: Any, node: str = "",
     ) -> Iterator[Failure]:  # fmt: skip
         before, after = self._durable_promise, ballot(promised)
         if after < before:

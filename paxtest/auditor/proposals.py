@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paxtest.auditor.audit import Traces
 from paxtest.auditor.chosen import Chosen, Identity
+from paxtest.auditor.identities import Traces, by_identity
 from paxtest.auditor.node import Ballot
 from paxtest.auditor.slots import SlotId, log_of
 
@@ -33,7 +33,7 @@ class Proposal:
 def proposals(traces: Traces, number: SlotId) -> list[Proposal]:
     """All proposals that the traces have of one slot, lowest ballot first."""
     learner = Chosen()
-    for node, events in sorted(traces.items()):
+    for node, events in sorted(by_identity(traces).items()):
         learner.take(node, events)
     slot = learner.slots.get(number)
     if slot is None:

@@ -180,11 +180,46 @@ def test_a_node_joins_and_another_leaves(tmp_path: Path) -> None:
             while b"n3" in [member[0] for member in cluster.ask(name, "PAXOS", "MEMBERS")]:
                 assert time.monotonic() < deadline, cluster.logs()
                 time.sleep(0.01)  # waits for the condition of the loop
-        cluster.kill("n3")
+        assert cluster.processes["n3"].wait(20) == 5
+        assert "n3 is a member no longer" in (tmp_path / "n3.log").read_text()
         cluster.kill("n2")
         assert cluster.until("n4", ["SET", "k", "w"], 20) is True
     finally:
         cluster.close()
+
+
+def test_a_node_that_lost_its_disk_votes_again_by_itself(
+    three: PaxosCluster, tmp_path: Path
+) -> None:
+    three.leader()
+    three.until("n1", ["SET", "k", "v"])
+    three.kill("n2")
+    shutil.rmtree(tmp_path / "n2")
+    three.start("n2")
+    assert three.until("n2", ["GET", "k"]) == b"v"
+    identity = three.ask("n2", "PAXOS", "STATUS")[b"identity"]
+    assert identity.startswith(b"n2~")
+    deadline = time.monotonic() + 20
+    while identity not in three.ask("n2", "PAXOS", "STATUS")[b"voters"]:
+        assert time.monotonic() < deadline, three.logs()
+        time.sleep(0.01)  # waits for the condition of the loop
+    three.until("n1", ["SET", "k", "w"])
+    three.kill("n3")
+    assert three.until("n1", ["GET", "k"], 20) == b"w"
+
+
+def test_a_node_with_another_window_is_refused(three: PaxosCluster, tmp_path: Path) -> None:
+    three.leader()
+    three.kill("n2")
+    for wiped, code in ((False, 3), (True, 5)):
+        if wiped:
+            shutil.rmtree(tmp_path / "n2")
+        ended = subprocess.run(
+            three.argv("n2", "--window", "16"), cwd=FOLDER, capture_output=True, text=True,
+            timeout=20,
+        )  # fmt: skip
+        assert ended.returncode == code
+        assert "start this one with --window 8" in ended.stderr
 
 
 def test_resp3(three: PaxosCluster) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from paxtest import simulated
 from paxtest.auditor import files
-from paxtest.auditor.audit import Traces
+from paxtest.auditor.identities import Traces
 from paxtest.auditor.proposals import proposals, sentences
 from paxtest.auditor.told import Told
 from paxtest.checkers.audit import TraceAudit

@@ -149,7 +149,7 @@ def test_a_node_that_joins_learns_and_then_votes() -> None:
     assert late is not None and late.applied >= 60
 
 
-def test_a_leader_that_is_removed_steps_down_and_stands_no_more() -> None:
+def test_a_leader_that_is_removed_steps_down_and_ends() -> None:
     cluster = Cluster()
     leader = next(node for node in cluster.nodes if node.leading)
     assert cluster.ask("MEMBERS", "REMOVE", leader.name) == b"+OK\r\n"
@@ -158,7 +158,10 @@ def test_a_leader_that_is_removed_steps_down_and_stands_no_more() -> None:
     rest = {"n1", "n2", "n3"} - {leader.name}
     assert set(cluster.members()) == rest
     leader.stand()
-    assert leader.replica is not None and leader.replica.role == "follower"
+    assert leader.replica is not None and leader.replica.role == "removed"
+    assert leader.replica.ended() is None  # it may be added again
+    cluster.world.run(cluster.world.now_s + 10.0)
+    assert leader.replica is None
 
 
 def test_one_voter_after_the_other_can_be_replaced() -> None:
@@ -172,6 +175,18 @@ def test_one_voter_after_the_other_can_be_replaced() -> None:
         node.kill()
     assert cluster.ask("SET", "k", "v") == b"+OK\r\n"
     assert set(cluster.members()) == {"n3", "n4", "n5"}
+
+
+def test_a_node_that_was_removed_can_be_added_again_with_its_disk() -> None:
+    cluster = Cluster()
+    other = next(node for node in cluster.nodes[:3] if not node.leading)
+    assert cluster.ask("MEMBERS", "REMOVE", other.name) == b"+OK\r\n"
+    cluster.world.run(cluster.world.now_s + 1.0)
+    assert other.replica is not None and other.replica.role == "removed"
+    assert cluster.ask("MEMBERS", "ADD", other.name, "none:0") == b"+OK\r\n"
+    cluster.world.run(cluster.world.now_s + 1.0)
+    assert cluster.members()[other.name] == "voter"
+    assert other.replica.role != "removed"
 
 
 @pytest.mark.parametrize("reads", [Reads.QUORUM, Reads.READINDEX])

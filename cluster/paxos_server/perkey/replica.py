@@ -183,6 +183,12 @@ class Replica:
         self._parts.moment.advance()
         self.writing.stand()
 
+    def settled(self) -> None:
+        """Who it is, a node of this engine takes from its command line."""
+
+    def ended(self) -> None:
+        """Members stay members."""
+
     def recovered(self) -> str:
         """What the node came back with, for its log."""
         return f"{len(self.keys.states)} keys recovered"

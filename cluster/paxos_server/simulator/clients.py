@@ -157,7 +157,10 @@ class Client:
         if reply is None:
             self._unknown("EOF the connection broke")
             return
-        type_, value, error = outcome(self._operation, reply)
+        try:
+            type_, value, error = outcome(self._operation, reply)
+        except (ValueError, IndexError):  # bugs can bring the reply to another command
+            type_, value, error = "info", None, "PROTOCOL the reply does not fit the command"
         if type_ == "info":
             self._unknown(error)
         else:

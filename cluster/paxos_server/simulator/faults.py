@@ -9,7 +9,9 @@ from .network import SimulatedNetwork, Weather, between
 from .node import SimulatedNode
 from .world import World
 
-FAMILIES = ("partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election", "member")
+FAMILIES = (
+    "partition", "kill", "pause", "clock", "delay", "disk", "corrupt", "election", "member", "wipe",
+)  # fmt: skip
 
 
 class Faults:
@@ -41,10 +43,16 @@ class Faults:
             "disk": [self._slow_disk, self._failing_disk],
             "corrupt": [self._corrupt],
             "member": [self._add_member, self._remove_member],
+            "wipe": [self._wipe],
             "election": [self._stand, self._duel.start, self._duel.start],
         }
         self._kinds = [kind for family in families for kind in kinds[family]]
         self._corrupted = False
+        # The disks of one minority, the same one throughout, may be lost or damaged: so a majority
+        # remembers everything, whatever the members are called by then.
+        self._frail: list[SimulatedNode] = []
+        if "wipe" in families:
+            self._frail = world.rng.sample(list(nodes), (len(nodes) - 1) // 2)
 
     def start(self) -> None:
         if self._kinds:
@@ -256,13 +264,24 @@ class Faults:
         )
         return text
 
+    def _wipe(self) -> str:
+        """A new, empty disk for one node."""
+        if not self._frail:
+            return "nobody to wipe"
+        node = self._rng.choice(self._frail)
+        node.wipe()
+        self._world.after(self._world.around(0.1), self._restart, node)
+        return f"wipe {node.name}"
+
     def _corrupt(self) -> str:
         """Flip a bit on one node's disk while it is down; one node in a whole run, so that the
         others remain a majority of intact ones."""
         if self._corrupted:
             return "heal network"
         self._corrupted = True
-        node = self._rng.choice(self._nodes)
+        node = self._rng.choice(self._frail or self._nodes)
+        if not node.disk.names():
+            return f"{node.name} has nothing to damage"
         node.kill()
         name = node.disk.flip_bit(self._rng)
         node.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..identity import name_of
 from ..messages import Message
 from .world import World
 
@@ -21,7 +22,7 @@ class Weather:
 
 
 Links = frozenset[tuple[str, str]]
-"""(source, destination) pairs."""
+"""(source, destination) pairs, by name."""
 
 HELD_LIMIT = 1000
 """Messages that cut links hold at most; what comes beyond that is lost."""
@@ -47,7 +48,7 @@ class SimulatedNetwork:
         self._holds = hold
         held, self._held = self._held, []
         for source, destination, message in held:
-            if (source, destination) in cut:
+            if self._cuts(source, destination):
                 self._held.append((source, destination, message))
             else:
                 delay_s = self._world.around(self.weather.delay_s)
@@ -64,8 +65,11 @@ class SimulatedNetwork:
                 delay_s += 2 * weather.slow_delay_s * random()
             self._world.after(delay_s, self._arrive, source, destination, message)
 
+    def _cuts(self, source: str, destination: str) -> bool:
+        return (name_of(source), name_of(destination)) in self._cut
+
     def _arrive(self, source: str, destination: str, message: Message) -> None:
-        if not self._cut or (source, destination) not in self._cut:
+        if not self._cut or not self._cuts(source, destination):
             self._deliver(source, destination, message)
         elif self._holds and len(self._held) < HELD_LIMIT:
             self._held.append((source, destination, message))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import engine
 from ..bugs import Bugs
 from ..config import Config, Reads
 from ..engine import Engine
-from ..messages import BootRecord, Message
+from ..enrolment import founded
+from ..messages import Message
 from ..trace import Trace
 from ..wal import CorruptLog
 from .disk import PowerLoss, SimulatedDisk
@@ -20,6 +21,7 @@ from .network import SimulatedNetwork
 from .world import SimulatedClock, World
 
 TICK_S = 0.01
+DISK_STEP = 1000  # between the numbers of a node's disks
 CLIENTS, TIMERS, DISK = "clients", "timers", "disk"  # sources of events beside the peers
 
 Reply = Callable[[bytes | None], None]
@@ -35,7 +37,7 @@ class SimulatedNode:
         self.clock = SimulatedClock(world)
         self.disk = SimulatedDisk()
         self.replica: Engine | None = None
-        self.corrupt = False
+        self.corrupt = False  # its log is: it cannot start
         self.paused = False
         self.crashes: list[str] = []
         self.trace = Trace(lambda: int(world.now_s * 1e9), lean=True)
@@ -46,6 +48,7 @@ class SimulatedNode:
         self._bugs = bugs
         self._storage = engine.store(config, self.disk, bugs)
         self._life = 0
+        self._disks = 1
         self._syncing = False
         self._requests: dict[int, Reply] = {}
         self._next_request = 1
@@ -72,20 +75,34 @@ class SimulatedNode:
         except CorruptLog:
             self.corrupt = True
             return
-        memory.incarnation += 1
-        self._storage.append([BootRecord(memory.incarnation)])
+        records = engine.new_life(self.config, memory, self._disks * DISK_STEP, self._bugs)
+        self._storage.append(records)
         self._storage.flush()
         self._life += 1
         self._syncing = False
-        rng = random.Random(self._world.rng.getrandbits(64))
         try:
-            self.replica = engine.engine(
-                self.config, memory, self.clock, rng, self._bugs, self.trace
-            )
+            self.replica = self._engine(memory)
         except Exception as error:
             self.crashes.append(f"{self.name} cannot start: {type(error).__name__}: {error}")
             return
         self._world.after(TICK_S * self._world.rng.random(), self._tick, self._life)
+
+    def _engine(self, memory: Any) -> Engine:
+        rng = random.Random(self._world.rng.getrandbits(64))
+        return engine.engine(self.config, memory, self.clock, rng, self._bugs, self.trace)
+
+    def found(self, names: Sequence[str]) -> None:
+        """Have the cluster been founded before, on the first disks of these nodes."""
+        self._storage.open()
+        self._storage.append(founded(self.config, dict.fromkeys(names, DISK_STEP)))
+        self._storage.flush()
+
+    def wipe(self) -> None:
+        """Kill it, and put in a new disk."""
+        self.kill()
+        self.disk = SimulatedDisk()
+        self.corrupt = False
+        self._disks += 1
 
     def kill(self) -> None:
         """Power loss: unsynced bytes are lost, or a part of them got through."""
@@ -189,7 +206,7 @@ class SimulatedNode:
         assert self.replica is not None
         out = self.replica.take()
         if out.messages:
-            send, name = self._network.send, self.name
+            send, name = self._network.send, self.replica.node
             for destination, message in out.messages:
                 send(name, destination, message)
         if out.records:
@@ -204,3 +221,13 @@ class SimulatedNode:
             self.answers += len(out.replies)
             for number, reply in out.replies:
                 self._requests.pop(number)(reply)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """A node that knows by now who it is, goes on as that; one that was removed ends."""
+        assert self.replica is not None
+        memory = self.replica.settled()
+        if memory is not None:
+            self.replica = self._engine(memory)
+        elif self.replica.ended() is not None:
+            self.kill()

@@ -9,6 +9,7 @@ from typing import Any
 from ..bugs import Bugs
 from ..config import Config, EngineName, Reads
 from ..engine import settled
+from ..identity import name_of
 from ..messages import Message
 from ..trace import TraceEvent
 from .clients import Client, Recorder
@@ -117,6 +118,15 @@ class Simulation:
         chance = random.Random(f"members of seed {seed}").random()
         member = "member" in options.families and config.engine is EngineName.MULTI
         member = member and (chance < 0.3 or options.families != FAMILIES)
+        wipe = "wipe" in options.families and config.engine is EngineName.MULTI
+        chance = random.Random(f"wipes of seed {seed}").random()
+        # Not both: to remove a sound node while others are new would be the tool's mistake.
+        wipe = (
+            wipe
+            and (chance < 0.5 or not member)
+            and (chance < 0.25 or options.families != FAMILIES)
+        )
+        member = member and not wipe
         spares = tuple(f"n{nodes + i}" for i in (1, 2)) if member else ()
         self.nodes = [
             SimulatedNode(
@@ -128,12 +138,15 @@ class Simulation:
             for name in names + spares
         ]
         self._voters = self.nodes[:nodes]  # at first
+        if config.engine is EngineName.MULTI and not wipe:
+            for node in self._voters:
+                node.found(names)
         self._by_name = {node.name: node for node in self.nodes}
         self.recorder = Recorder(self.world)
         # A seed uses some of the families only: each mix reaches other corners.
-        others = [f for f in options.families if f != "member"]
+        others = [f for f in options.families if f not in ("member", "wipe")]
         families = [f for f in others if rng.random() < 0.6] or others[:2]
-        families += ["member"] if member else []
+        families += ["member"] * member + ["wipe"] * wipe
         self.faults = Faults(
             self.world, self.network, self.nodes, families, rng.choice((0.06, 0.12, 0.25))
         )
@@ -185,7 +198,7 @@ class Simulation:
         )
 
     def _deliver(self, source: str, destination: str, message: Message) -> None:
-        self._by_name[destination].receive(source, message)
+        self._by_name[name_of(destination)].receive(source, message)
 
     # --- load ---
 
