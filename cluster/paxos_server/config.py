@@ -42,8 +42,9 @@ class Config:
     canvasses; a lease is shorter than `election_s` by `drift`, which bounds how much faster one
     node's monotonic clock may run than another's. Without `canvass` a node that hears no leader
     prepares at once: as safe, and less calm. `backoff_s` bounds the random wait of a proposer of
-    the engine perkey that has lost once; it doubles with each loss, five times at most. A node that
-    was removed ends after `removed_s`."""
+    the engine perkey that has lost once; it doubles with each loss, five times at most. A snapshot
+    is taken every `snapshot_every` slots, and when the log in memory exceeds `log_bytes`. A node
+    that was removed ends after `removed_s`."""
 
     node: str
     nodes: tuple[str, ...]
@@ -64,6 +65,7 @@ class Config:
     message_bytes: int = 1024 * 1024
     queue_limit: int = 10_000
     snapshot_every: int = 0
+    log_bytes: int = 64 * 1024 * 1024
     snapshot_chunk_bytes: int = 256 * 1024
     volatile_s: float = 2.0
     removed_s: float = 10.0

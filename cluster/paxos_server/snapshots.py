@@ -29,8 +29,9 @@ class Snapshots:
 
     def due(self) -> bool:
         """Has the log grown by so much that a snapshot should be taken?"""
-        every = self._config.snapshot_every
-        return bool(every) and self._execution.applied - self.slot >= every
+        every, slots = self._config.snapshot_every, self._execution.applied - self.slot
+        full = self._learner.log_bytes >= self._config.log_bytes
+        return bool(every) and (slots >= every or (full and slots > 0))
 
     def snap(self) -> None:
         """Have the state stored, and forget the log that led to it, but for a tail that spares
@@ -41,6 +42,7 @@ class Snapshots:
             self._trace.add("snapshot", applied, state_id(data))
         self._keep(applied, data)
         self._learner.compact(max(0, applied - self._config.snapshot_every // 2))
+        self._learner.compact_to(self._config.log_bytes // 2, applied)
 
     def _keep(self, slot: int, data: bytes) -> None:
         self.slot, self.data = slot, data

@@ -107,6 +107,25 @@ def test_who_is_far_behind_is_sent_a_snapshot_in_chunks() -> None:
     assert nodes[4].replica.state.data[b"k150"] == b"x" * 100
 
 
+def test_a_log_of_large_values_is_compacted_before_its_slots_are_many() -> None:
+    config = Config("n1", ("n1",), snapshot_every=1000, log_bytes=10_000)
+    clock = SimulatedClock(World(1))
+    node = Replica(config, Remembered(incarnation=1), clock, random.Random(0))
+    node.stand()
+    largest = snapshots = 0
+    for number in range(1, 101):
+        node.request(number, [b"SET", b"k", b"x" * 1000])
+        saved = []
+        while (out := node.take()).sync:
+            saved.append(out.save)
+            node.durable(out.lsn)
+        snapshots += sum(save is not None for save in [*saved, out.save])
+        largest = max(largest, node.learner.log_bytes)
+    assert node.applied >= 100 and 5 <= snapshots <= 25
+    assert largest < 12_000
+    assert node.learner.log_bytes == sum(map(len, node.learner.log.values()))
+
+
 def test_doubled_chunks_of_a_snapshot_do_not_multiply() -> None:
     """Each chunk that was answered twice used to start a second transfer beside the first."""
     simulation = Simulation(
