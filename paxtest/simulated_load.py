@@ -19,21 +19,26 @@ MODELS = {
 """Workloads that the simulated client knows -> model of the core."""
 
 IDLE_NS = 20_000_000
-_NEVER_RETIRED = 100_000
+OPS_PER_KEY = {"append": 12, "counter": 12, "set": 12, "queue": 16}
+"""Of workloads in which an answer rests on all that was done to the key before: a counterexample is
+as long as that, and so is the search where much is of unknown outcome. Else a key serves a whole
+seed, which is short."""
+NEVER_RETIRED = 100_000
+ALL = 1000
 
 
 class WorkloadLoad:
-    """The Load port. A seed is short, so that a few keys serve all of it; each workload's other
-    settings are those of a real run."""
+    """The Load port. Settings that are not named here are those of a real run."""
 
     def __init__(
         self, name: str, seed: int, nodes: int, threads: int, keys: int, *, operations: int
     ) -> None:
-        settings: dict[str, Any] = {"key_prefix": name}
-        if name == "queue":
-            settings |= {"keys": 2 * keys, "final_keys": 2 * keys}
-        else:
-            settings |= {"keys": keys, "final_keys": keys, "ops_per_key": _NEVER_RETIRED}
+        settings: dict[str, Any] = {
+            "key_prefix": name,
+            "keys": 2 * keys if name == "queue" else keys,
+            "ops_per_key": OPS_PER_KEY.get(name, NEVER_RETIRED),
+            "final_keys": ALL,  # what was lost of a key that was retired is to be seen, too
+        }
         if name in ("append", "counter", "set"):
             settings["reads"] = 0.45
         factory = workloads.load(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from functools import partial
 
@@ -48,3 +49,18 @@ def test_counters_are_incremented_by_transactions_too() -> None:
 def test_queues_are_linearizable(engine: EngineName) -> None:
     options = Options(engine=engine, workload="queue", operations=150)
     assert {j.seed: j.problems for j in judgements(range(10), options) if j.problems} == {}
+
+
+def test_a_queue_of_which_much_is_unknown_is_decided() -> None:
+    """With 40 operations a queue, of which a quarter were of unknown outcome, the search ended by
+    its budget."""
+    assert [j.problems for j in judgements([31071], Options(workload="queue"))] == [()]
+
+
+def test_counterexamples_are_short_enough_to_be_read() -> None:
+    sizes = []
+    for workload in ("append", "set"):
+        options = Options(bugs=("skip-holes",), workload=workload)
+        sizes += [j.counterexample for j in judgements(range(6), options) if j.counterexample]
+    assert len(sizes) >= 6
+    assert statistics.median(sizes) <= 8, sizes
