@@ -1,17 +1,20 @@
-"""SIGSTOP and SIGCONT: of one node, the leader, a minority, a majority, all."""
+"""SIGSTOP and SIGCONT: of one node, the leader, a minority, a majority, all; or over and over."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault
 from paxtest.nemesis.processes import Struck, another_leader, look, struck
+from paxtest.nemesis.stutter import Stutter, steps
 from paxtest.system import System
 
+_LOOKS = 12
 MIX = Mix(
     kind="pause",
     weights={
@@ -21,6 +24,8 @@ MIX = Mix(
         "pause-majority": 1,
         "pause-all": 0.5,
         "pause-successor": 1,
+        "stutter-all": 2,
+        "stutter-leader": 1,
     },
     hold_s={
         "pause-one": (0.5, 2.5),
@@ -29,9 +34,12 @@ MIX = Mix(
         "pause-majority": (0.3, 1.5),
         "pause-all": (0.3, 1.0),
         "pause-successor": (0.5, 1.5),
+        "stutter-all": (2.0, 4.0),
+        "stutter-leader": (1.5, 3.0),
     },
     slots=(
         frozenset({"pause-leader"}),
+        frozenset({"stutter-all", "stutter-leader"}),
         frozenset(
             {"pause-one", "pause-minority", "pause-majority", "pause-all", "pause-successor"}
         ),
@@ -113,6 +121,35 @@ class PauseSuccessor(PauseAction):
         await asyncio.gather(*(self._system.pause(node) for node in found.pids))
 
 
+class StutterAction(PauseAction):
+    """Some processes stutter. Seen by one that is found stopped, and found going."""
+
+    def __init__(self, found: Struck, fault: PlannedFault, context: Context) -> None:
+        super().__init__(found, context)
+        rng = Random(f"stutter {fault.seed}")
+        self._stutter = Stutter(self._pids, steps(fault.duration_s, rng), context)
+        self._found: dict[str, set[bool]] = {node: set() for node in self.nodes}
+        self.text = found.told("stutter", "not running")
+
+    async def inject(self) -> None:
+        self._stutter.begin()
+
+    async def probe(self) -> tuple[bool, str]:
+        for _ in range(_LOOKS):
+            for node in self.nodes:
+                pid, state = await self._system.process_state(node)
+                if pid == self._pids[node]:
+                    self._found[node].add(state == "T")
+                if len(self._found[node]) == 2:
+                    return True, f"{node} (pid {pid}) seen stopped and going"
+        seen = {"stopped" if stopped else "going" for s in self._found.values() for stopped in s}
+        return False, f"seen only {' and '.join(sorted(seen)) or 'dead'}"
+
+    async def heal(self) -> str:
+        await self._stutter.end()
+        return await super().heal()
+
+
 class PauseFamily:
     """SIGSTOP. A node without a process is left out, and the journal says so."""
 
@@ -127,5 +164,10 @@ class PauseFamily:
             found = await struck("leader", fault, context)
             everyone = await look(list(context.nodes), context)
             return found if isinstance(found, str) else PauseSuccessor(found, everyone, context)
-        found = await struck(fault.name.removeprefix("pause-"), fault, context)
-        return found if isinstance(found, str) else PauseAction(found, context)
+        verb, _, target = fault.name.partition("-")
+        found = await struck(target, fault, context)
+        if isinstance(found, str):
+            return found
+        if verb == "stutter":
+            return StutterAction(found, fault, context)
+        return PauseAction(found, context)

@@ -45,9 +45,11 @@ async def struck(target: str, fault: PlannedFault, context: Context) -> Struck |
     return found
 
 
-async def another_leader(context: Context, not_these: list[str]) -> str | None:
-    """The first node, but for these, that claims to lead; None: nobody within 3 s."""
-    over = time.monotonic() + _SUCCESSOR_S
+async def another_leader(
+    context: Context, not_these: list[str], limit_s: float | None = None
+) -> str | None:
+    """The first node, but for these, that claims to lead; None: nobody within the limit (3 s)."""
+    over = time.monotonic() + (_SUCCESSOR_S if limit_s is None else limit_s)
     while time.monotonic() < over:
         claim = [node for node in await context.system.primaries() if node not in not_these]
         if claim:

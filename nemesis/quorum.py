@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster, Link
+from paxtest.nemesis import rivals
 from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
@@ -31,6 +32,8 @@ _WEIGHTS = {
     "swap-wipe": 3,
     "swap-clock": 2,
     "swap-sleep": 2,
+    "rivals": 2,
+    "relay": 3,
 }
 MIX = Mix(
     kind="quorum",
@@ -38,6 +41,7 @@ MIX = Mix(
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
     slots=(
         frozenset({"swap", "swap-kill"}),
+        frozenset({"rivals", "relay"}),
         frozenset({"swap-clock", "swap-sleep"}),
         frozenset({"swap-flip-bit", "swap-wipe"}),
         frozenset({"swap-kill-all", "swap-write-error"}),
@@ -49,6 +53,7 @@ MIX = Mix(
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
 NO_KILL = frozenset({"swap", "swap-clock", "swap-sleep"})
+RIVALS = frozenset({"rivals", "relay"})
 _BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
 _ASLEEP = (0.3, 0.5)  # the share of the rest of the fault after which it wakes up
 
@@ -303,6 +308,8 @@ class QuorumFamily:
         return lacking | {name: gaps[theirs] for name, theirs in mine.items() if theirs in gaps}
 
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
+        if fault.name in RIVALS:
+            return await rivals.prepare(fault, context)
         rng = Random(fault.seed)
         pivot = None
         if fault.name in _DAMAGE:
