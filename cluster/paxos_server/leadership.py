@@ -48,6 +48,7 @@ class Leadership:
         self._beat_due_s = 0.0
         self._beats: dict[int, tuple[float, float]] = {}
         self._acks: dict[str, int] = {}
+        self._answered_s: dict[str, float] = {}
 
     # --- following ---
 
@@ -93,6 +94,7 @@ class Leadership:
     def won(self, now_s: float) -> None:
         self._beats.clear()
         self._acks.clear()
+        self._answered_s.clear()
         self._won_s = now_s
 
     def beat_due(self, now_s: float) -> bool:
@@ -118,6 +120,7 @@ class Leadership:
 
     def acknowledged(self, node: str, beat: int) -> None:
         self._acks[node] = max(beat, self._acks.get(node, 0))
+        self._answered_s[node] = self._heard_s
         if self._bugs.active("lease-from-reply") and beat in self._beats:
             self._beats[beat] = (self._clock.monotonic_s(), self._clock.wall_s())
         # Keep the last beat that a quorum acknowledged and all later ones, however many reads
@@ -127,6 +130,12 @@ class Leadership:
             if older >= confirmed:
                 break
             del self._beats[older]
+
+    def answering(self, now_s: float) -> set[str]:
+        """This node, and those that have acknowledged heartbeats of late."""
+        since_s = now_s - self._config.step_down_s
+        lately = {node for node, at_s in self._answered_s.items() if at_s >= since_s}
+        return lately | {self._config.node}
 
     def quorum_beat(self) -> int:
         """The last heartbeat that a phase-2 quorum has acknowledged; 0 for none."""

@@ -113,11 +113,13 @@ class Configurations:
     # --- commands of the state machine ---
 
     def change(self, slot: int, words: list[str]) -> str | None:
-        """Execute ADD node address, PROMOTE node or REMOVE node, chosen in `slot`. Why it changes
-        nothing, or None."""
+        """Execute ADD node address, PROMOTE node, REMOVE node, or REFUSE node reason (a REMOVE that
+        the leader would not have), chosen in `slot`. Why it changes nothing, or None."""
         verb, node = words[0], words[1]
         if self.horizon > slot and not self._bugs.active("eager-reconfig"):
             return f"another change is in flight: it is in force from slot {self.horizon} on"
+        if verb == "REFUSE":
+            return words[2]
         if verb == "PROMOTE":
             problem = self._promote(slot, node)
         elif self._fixed:
@@ -164,6 +166,20 @@ class Configurations:
             return f"{node} is the last member"
         self._enact(slot, voters - disks)
         return None
+
+    def endangers(self, node: str, answering: Collection[str]) -> str | None:
+        """Why the node must not be removed while only these nodes answer: those that remained would
+        be no quorum, and could not even let others in. None where they would be."""
+        voters = set(self.latest.voters) - self._disks(node)
+        if not voters or self._fixed or self._bugs.active("eager-reconfig"):
+            return None
+        left, answer = self._membership(voters), sorted(voters.intersection(answering))
+        if left.phase1(answer) and left.phase2(answer):
+            return None
+        return (
+            f"without {name_of(node)} there would be {len(voters)} members, of whom"
+            f" {', '.join(answer) or 'none'} answer now: no quorum; try again when more do"
+        )
 
     def awaits(self, node: str) -> bool:
         """Is the node to vote as soon as it has caught up: a learner, or a disk in the place of

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from .config import Reads
 from .gateway import QUEUE_FULL, Gateway
 from .messages import AskReadIndex, Command, Forward, Replies
@@ -25,6 +27,7 @@ class Requests:
         self._node = roles.node
         self._incarnation = roles.incarnation
         self._proposer = roles.proposer
+        self._configurations = roles.configurations
         self._leadership = roles.leadership
         self._outbox = roles.outbox
         self._trace = roles.trace
@@ -79,7 +82,7 @@ class Requests:
             waiting.sent, waiting.sent_s = True, now_s
             self.asking.append(seq)
         elif leader.node == self._node:
-            self._proposer.enqueue(self.gateway.command(seq, now_s))
+            self._enqueue(self.gateway.command(seq, now_s))
         else:
             self.forwards.append(self.gateway.command(seq, now_s))
 
@@ -125,7 +128,20 @@ class Requests:
         if self._proposer.phase is Phase.LEADING:
             for command in message.commands:
                 if len(self._proposer.queue) < self._config.queue_limit:
-                    self._proposer.enqueue(command)
+                    self._enqueue(command)
+
+    def _enqueue(self, command: Command) -> None:
+        """Propose the command; in the place of a removal that would endanger the cluster, its
+        refusal. That goes through the log too, as a copy of the command may be under way already:
+        whichever comes first decides for all of them."""
+        if command.args[0] == b"MEMBERS" and command.args[1] == b"REMOVE":
+            node = command.args[2].decode("utf-8", "replace")
+            answering = self._leadership.answering(self._moment.now_s)
+            why = self._configurations.endangers(node, answering)
+            if why is not None:
+                args = [b"MEMBERS", b"REFUSE", command.args[2], why.encode()]
+                command = msgspec.structs.replace(command, args=args)
+        self._proposer.enqueue(command)
 
     def executed(self, command: Command, reply: bytes) -> None:
         """Answer the client here, or tell the node that serves it."""

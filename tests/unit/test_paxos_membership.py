@@ -177,6 +177,17 @@ def test_one_voter_after_the_other_can_be_replaced() -> None:
     assert set(cluster.members()) == {"n3", "n4", "n5"}
 
 
+def test_a_removal_that_would_leave_no_quorum_of_answering_members_is_refused() -> None:
+    cluster = Cluster()
+    others = [node for node in cluster.nodes[:3] if not node.leading]
+    others[0].kill()
+    cluster.world.run(cluster.world.now_s + 2.0)
+    refusal = cluster.ask("MEMBERS", "REMOVE", others[1].name)
+    assert refusal is not None and refusal.startswith(b"-FAIL without")
+    assert set(cluster.members()) == {"n1", "n2", "n3"}
+    assert cluster.ask("MEMBERS", "REMOVE", others[0].name) == b"+OK\r\n"  # who does not answer
+
+
 def test_a_node_that_was_removed_can_be_added_again_with_its_disk() -> None:
     cluster = Cluster()
     other = next(node for node in cluster.nodes[:3] if not node.leading)
