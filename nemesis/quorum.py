@@ -20,6 +20,7 @@ from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut, without_network
 from paxtest.nemesis.processes import look
+from paxtest.nemesis.stutter import GOING_S, Stutter
 from paxtest.system import KeepsFiles, System
 
 _HOLD = (2.6, 3.6)
@@ -28,12 +29,12 @@ _WEIGHTS = {
     "swap-kill": 3,
     "swap-kill-all": 3,
     "swap-flip-bit": 3,
-    "swap-write-error": 1,
+    "swap-write-error": 2,
     "swap-wipe": 3,
     "swap-clock": 2,
-    "swap-sleep": 2,
-    "rivals": 2,
-    "relay": 3,
+    "swap-sleep": 3,
+    "rivals": 1,
+    "relay": 1,
 }
 MIX = Mix(
     kind="quorum",
@@ -41,9 +42,10 @@ MIX = Mix(
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
     slots=(
         frozenset({"swap", "swap-kill"}),
-        frozenset({"rivals", "relay"}),
+        frozenset({"rivals"}),
         frozenset({"swap-clock", "swap-sleep"}),
         frozenset({"swap-flip-bit", "swap-wipe"}),
+        frozenset({"relay"}),
         frozenset({"swap-kill-all", "swap-write-error"}),
     ),
     pace=1.3,  # so that half of the time is left to the other families
@@ -55,7 +57,8 @@ _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
 NO_KILL = frozenset({"swap", "swap-clock", "swap-sleep"})
 RIVALS = frozenset({"rivals", "relay"})
 _BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
-_ASLEEP = (0.3, 0.5)  # the share of the rest of the fault after which it wakes up
+_NAP_S = (0.25, 0.45)  # so long that a lease is nearly over, and nobody else leads yet
+_NAP_LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -242,41 +245,41 @@ class SwapClock(SwapAction):
 
 
 class SwapSleep(SwapAction):
-    """The leader sleeps through its fall, and wakes up alone: what had arrived before is all that
-    it knows.
+    """The leader nods off again and again, hardly awake in between, until it wakes up alone: what
+    it then reads was true when it fell asleep.
     """
 
     def __init__(self, swap: Swap, fault: PlannedFault, context: Context, pid: int) -> None:
         super().__init__(swap, fault, context)
-        self._leader = context.leader
+        self._leader, self._pid = context.leader, pid
+        naps: list[float] = []
+        while sum(naps) < self.lead_s + _NAP_S[1]:  # asleep when the cut comes
+            naps += [self._rng.uniform(*_NAP_S), self._rng.uniform(*GOING_S)]
+        self._naps = Stutter({context.leader: pid}, naps, context)
         self._slept = ""
-        self._waking: asyncio.Task[None] | None = None
         self.undo["resume"] = {context.leader: pid}
-        self.text += f"{context.leader} (pid {pid}) sleeps, and wakes up alone"
+        self.text += f"{context.leader} (pid {pid}) naps, and wakes up alone"
+
+    async def inject(self) -> None:
+        self._naps.begin()
+        await super().inject()
 
     async def _strike(self) -> None:
-        await self._context.system.pause(self._leader)
-        pid, state = await self._context.system.process_state(self._leader)
-        self._slept = f"{self._leader} pid {pid} state {state}" if state == "T" else ""
+        for _ in range(_NAP_LOOKS):
+            pid, state = await self._context.system.process_state(self._leader)
+            if state == "T":
+                self._slept = f"{self._leader} pid {pid} state T"
+                return
 
     async def _afterwards(self) -> None:
-        asleep_s = (self._fault.duration_s - self.lead_s) * self._rng.uniform(*_ASLEEP)
-        self._waking = asyncio.create_task(self._wake(asleep_s))
-
-    async def _wake(self, asleep_s: float) -> None:
-        await asyncio.sleep(asleep_s)
-        await self._context.system.resume(self._leader)
+        """Nothing: it wakes up by itself."""
 
     async def probe(self) -> tuple[bool, str]:
-        if self._waking is not None and self._slept:
-            await asyncio.wait([self._waking], timeout=0.5)  # who sleeps is silent anyway
         cut, said = await super().probe()
         return cut and bool(self._slept), f"{said}; {self._slept or 'nobody slept'}"
 
     async def heal(self) -> str:
-        if self._waking is not None:
-            self._waking.cancel()
-            await asyncio.gather(self._waking, return_exceptions=True)
+        await self._naps.end()
         _, state = await self._context.system.process_state(self._leader)
         if state == "T":
             await self._context.system.resume(self._leader)

@@ -88,11 +88,11 @@ def test_a_minute_has_enough_of_four_kinds_and_some_of_all(seed: int) -> None:
 def test_of_many_kinds_a_few_strike_at_a_time_in_another_order_each_seed(seed: int) -> None:
     def kinds_of(number: int) -> list[list[str]]:
         dealt = casts(KINDS, Random(number))
-        return [next(dealt) for _ in range(9)]
+        return [next(dealt) for _ in range(12)]
 
     dealt = kinds_of(seed)
     assert all(len(cast) <= 4 for cast in dealt) and {k for c in dealt for k in c} == set(KINDS)
-    assert all("quorum" in cast for cast in dealt[1::3])
+    assert all("quorum" in cast for cast in dealt[1::2])
     assert all({"clock", "partition"} == set(cast) for cast in dealt
                if "clock" in cast and "quorum" not in cast)  # fmt: skip
     assert any(kinds_of(seed + more) != dealt for more in (1, 2, 3))

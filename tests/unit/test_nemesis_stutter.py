@@ -100,6 +100,20 @@ async def test_a_leader_stands_still_deaf_to_half_of_the_others(
     assert all(state_of(process.pid) != "T" for process in sleepers.values())
 
 
+async def test_a_leader_that_naps_wakes_up_alone(
+    tmp_path: Path, sleepers: dict[str, subprocess.Popen[bytes]]
+) -> None:
+    run = with_processes(
+        Run(tmp_path, fault("quorum", "swap-sleep", hold_s=2.0), nodes=FIVE), sleepers
+    )
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    assert f"n2 pid {sleepers['n2'].pid} state T" in run.events()[2].evidence
+    assert run.events()[0].undo["resume"] == {"n2": sleepers["n2"].pid}
+    assert run.cluster.net is not None and run.cluster.net.closed == set()
+    assert all(state_of(process.pid) != "T" for process in sleepers.values())
+
+
 async def test_each_leader_of_a_relay_is_cut_off_and_let_back(
     tmp_path: Path, sleepers: dict[str, subprocess.Popen[bytes]]
 ) -> None:
