@@ -17,11 +17,17 @@ from operator import gt, lt
 from typing import Any
 
 from paxtest import _core
-from paxtest.checkers.semantics import ANY, FAIL, INFO, Call, Semantics, find, freeze
+from paxtest.checkers.semantics import ANY, FAIL, INFO, Call, Semantics, Timed, find, freeze
 from paxtest.errors import InternalError
 
 CONFIGURATIONS_MAX = 100_000
 """Steps of the brute force before a counterexample is called too big to verify."""
+
+OPERATIONS_MAX = 2000
+"""Operations before it is."""
+
+OPEN = 2**32 - 1
+"""Position of a completion that never came."""
 
 UNSET = None
 """No initial value given: what the data type says of itself."""
@@ -187,6 +193,11 @@ def check_counterexample(
     Raises InternalError if there is one.
     """
     linearizable = brute_force(columns, closure(columns, ops, semantics, group), semantics)
+    if linearizable is None:
+        # Fewer operations, but of some the result is not used: that they can be linearized would
+        # not mean that the others can.
+        early = closure(columns, ops, semantics, group, until=_end(columns, ops))
+        return brute_force(columns, early, semantics) is False
     if linearizable:
         raise InternalError(
             "the counterexample can be linearized: " + ", ".join(map(columns.name, ops[:10])),
@@ -200,31 +211,55 @@ def closure(
     ops: Sequence[int],
     semantics: Semantics,
     group: Callable[[int], Hashable],
-) -> list[int]:
-    """`ops` and all that could have provided what they saw."""
-    chosen = set(ops)
+    *,
+    until: int = OPEN,
+) -> dict[int, Call]:
+    """`ops` and all that could have provided what they saw, as far as position `until`: what is
+    linearizable is so up to any moment, if those that are open then may have done anything or
+    nothing.
+    """
+    chosen = {op: Timed(columns.call(op), columns.inv[op], columns.ret[op]) for op in ops}
     partitions = set(map(group, chosen))
     if len(partitions) > 1:
         raise InternalError("a counterexample mixes partitions", _REPORT)
-    others = (
-        (op, columns.call(op))
-        for op in range(len(columns))
-        if columns.outcome[op] != FAIL and group(op) in partitions and op not in chosen
-    )
-    return sorted(chosen | semantics.closure(list(map(columns.call, chosen)), others))
+    others = {}
+    for op in range(len(columns)):
+        if columns.inv[op] > until or columns.outcome[op] == FAIL or op in chosen:
+            continue
+        if group(op) in partitions:
+            call = columns.call(op)
+            if columns.ret[op] > until:
+                call = call._replace(known=False, out=None)
+            others[op] = Timed(call, columns.inv[op], columns.ret[op])
+    added = semantics.closure(list(chosen.values()), others.items())
+    return {op: (chosen.get(op) or others[op]).call for op in sorted(added | set(chosen))}
 
 
-def brute_force(columns: Columns, ops: Sequence[int], semantics: Semantics) -> bool | None:
+def _end(columns: Columns, ops: Sequence[int]) -> int:
+    """The position at which the last of these operations had ended, or begun if it never did."""
+    ends = (columns.inv[op] if columns.ret[op] == OPEN else columns.ret[op] for op in ops)
+    return max(ends, default=0)
+
+
+def brute_force(columns: Columns, ops: dict[int, Call], semantics: Semantics) -> bool | None:
     """Whether some order of `ops` is a linearization; None where too many would have to be
     tried. Tries all orders that respect real time, remembering (operations done, state)."""
-    ops = [op for op in ops if columns.outcome[op] != FAIL or semantics.learns(columns.call(op))]
-    if len(ops) > 2000:
+    ops = {
+        op: call
+        for op, call in ops.items()
+        if columns.outcome[op] != FAIL or semantics.learns(call)
+    }
+    if len(ops) > OPERATIONS_MAX:
         return None
-    calls = [columns.call(op) for op in ops]
+    calls = list(ops.values())
     happened = sum(1 << b for b, call in enumerate(calls) if call.known)
     # What had completed before b began must have been done before b.
     before = [
-        sum(1 << a for a, other in enumerate(ops) if columns.ret[other] < columns.inv[op])
+        sum(
+            1 << a
+            for a, (other, call) in enumerate(ops.items())
+            if call.known and columns.ret[other] < columns.inv[op]
+        )
         for op in ops
     ]
     machine = semantics.machine()
@@ -234,16 +269,25 @@ def brute_force(columns: Columns, ops: Sequence[int], semantics: Semantics) -> b
         done, machine = stack.pop()
         if done & happened == happened:
             return True
+        now = machine.key()
+        found = []
         for b, call in enumerate(calls):
             if done >> b & 1 or before[b] & ~done:
                 continue
             after = machine.copy()
             if not after.apply(call):
                 continue
-            configuration = (done | 1 << b, after.key())
-            if configuration not in visited:
+            key = after.key()
+            if key != now or (call.known and not semantics.looks(call)):
+                found.append((done | 1 << b, key, after))
+            elif call.known and semantics.looks(call):
+                # It never changes anything, so that it may as well be done now.
+                found = [(done | 1 << b, key, after)]
+                break
+        for done_then, key, after in found:
+            if (done_then, key) not in visited:
                 if len(visited) >= CONFIGURATIONS_MAX:
                     return None
-                visited.add(configuration)
-                stack.append((configuration[0], after))
+                visited.add((done_then, key))
+                stack.append((done_then, after))
     return False

@@ -35,6 +35,7 @@ def semantics(model: Model) -> Semantics:
     return Semantics(
         machine=lambda: Machine(model, frozenset((model.initial,))),
         closure=changes(lambda call: bool(model.read_only(operation(call)))),
+        looks=lambda call: bool(model.read_only(operation(call))),
     )
 
 

@@ -107,6 +107,31 @@ def test_a_counterexample_too_big_to_verify_is_not_certified(
     assert not certify(rows, report(counterexample=list(range(8))))
 
 
+def test_writers_that_came_too_late_make_no_counterexample_too_big(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A value written again and again after the read cannot be what was read."""
+    monkeypatch.setattr(verify, "CONFIGURATIONS_MAX", 10)
+    rows: list[Row] = [
+        (0, "write", "x", 1, 1, "ok", 0, 10),
+        (0, "write", "x", 2, 2, "ok", 20, 30),
+        (1, "read", "x", None, 1, "ok", 40, 50),
+    ]
+    rows += [(n, "write", "x", 1, 1, "ok", 60, 70) for n in range(2, 60)]
+    assert certify(rows, report(counterexample=[0, 1, 2]))
+
+
+def test_a_cas_of_unknown_outcome_needs_its_value_too() -> None:
+    rows: list[Row] = [
+        (0, "write", "x", 1, 1, "ok", 0, 10),
+        (1, "cas", "x", [1, 2], None, "info", 20, None),
+        (2, "read", "x", None, 2, "ok", 40, 50),
+    ]
+    wrong = report(counterexample=[1, 2])
+    with pytest.raises(InternalError, match="can be linearized"):
+        certify(rows, {**wrong, "model": "cas-register"})
+
+
 def test_unknown_is_not_certified() -> None:
     claim: Any = {
         "verdict": "unknown",
@@ -211,7 +236,9 @@ def test_core_and_verifier_agree(model: str) -> None:
         semantics = verify.find(model)
         assert semantics is not None
         columns = verify.Columns(history)
-        expected = verify.brute_force(columns, range(len(history)), semantics)
+        expected = verify.brute_force(
+            columns, {op: columns.call(op) for op in range(len(history))}, semantics
+        )
         assert expected == (verdict == "valid"), f"seed {seed}: {rows}"
         assert verify.certify(history, found), f"seed {seed}: {rows}"
     assert min(verdicts.values()) > 5, verdicts

@@ -45,7 +45,16 @@ class Machine(Protocol):
     def copy(self) -> Self: ...
 
 
-Closure = Callable[[list[Call], Iterable[tuple[int, Call]]], set[int]]
+class Timed(NamedTuple):
+    """A call with the positions of its invocation and its completion (of those whose outcome
+    is unknown: later than everything)."""
+
+    call: Call
+    inv: int
+    ret: int
+
+
+Closure = Callable[[list[Timed], Iterable[tuple[int, Timed]]], set[int]]
 """From the calls of a sub-history, and all others that may have happened (with their numbers):
 those others without which the sub-history proves nothing about the whole."""
 
@@ -57,6 +66,8 @@ class Semantics:
     machine: Callable[[], Machine]
     closure: Closure
     per_key: bool = True
+    # An operation that never changes any state (write(v) in state v is none).
+    looks: Callable[[Call], bool] = lambda call: False
     # A failed operation that tells something all the same.
     learns: Callable[[Call], bool] = lambda call: False
     # Replays a witness on ids of values, for the data types where a million operations are
@@ -97,38 +108,50 @@ def thaw(value: Any) -> Any:
     return value
 
 
-def everything(kept: list[Call], others: Iterable[tuple[int, Call]]) -> set[int]:
+def everything(kept: list[Timed], others: Iterable[tuple[int, Timed]]) -> set[int]:
     """Every operation may matter to every other."""
     return {number for number, _ in others}
 
 
 def changes(reads: Callable[[Call], bool]) -> Closure:
     """All but the operations that only look."""
-    return lambda kept, others: {number for number, call in others if not reads(call)}
+    return lambda kept, others: {number for number, other in others if not reads(other.call)}
 
 
 def tokens(
     observes: Callable[[Call], Iterable[Any]],
     provides: Callable[[Call], Iterable[Any]],
     always: Callable[[Call], bool] = lambda call: False,
+    *,
+    sees_the_past: bool = False,
 ) -> Closure:
-    """Whoever provides a token that a kept operation observes is kept too, and so on."""
+    """Whoever provides a token that a kept operation observes is kept too, and so on.
 
-    def closure(kept: list[Call], others: Iterable[tuple[int, Call]]) -> set[int]:
-        providers: dict[Any, list[tuple[int, Call]]] = {}
-        chosen: dict[int, Call] = {}
-        for number, call in others:
-            if always(call):
-                chosen[number] = call
-            for token in provides(call):
-                providers.setdefault(token, []).append((number, call))
+    `sees_the_past`: whatever is observed was provided before, so that whoever began when the
+    observer had ended does not matter to it.
+    """
+
+    def closure(kept: list[Timed], others: Iterable[tuple[int, Timed]]) -> set[int]:
+        providers: dict[Any, list[tuple[int, Timed]]] = {}  # those that are not chosen yet
+        chosen: dict[int, Timed] = {}
+        for number, other in others:
+            if always(other.call):
+                chosen[number] = other
+            for token in provides(other.call):
+                providers.setdefault(token, []).append((number, other))
         todo = [*kept, *chosen.values()]
         while todo:
-            for token in observes(todo.pop()):
-                for number, call in providers.pop(token, ()):
-                    if number not in chosen:
-                        chosen[number] = call
-                        todo.append(call)
+            observer = todo.pop()
+            for token in observes(observer.call):
+                late = []
+                for number, other in providers.pop(token, ()):
+                    if sees_the_past and other.inv > observer.ret:
+                        late.append((number, other))
+                    elif number not in chosen:
+                        chosen[number] = other
+                        todo.append(other)
+                if late:
+                    providers[token] = late
         return set(chosen)
 
     return closure

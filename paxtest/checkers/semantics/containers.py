@@ -160,7 +160,12 @@ def _container(machine: Callable[[Iterable[Any]], Any]) -> Callable[[Any], Seman
     return lambda initial: Semantics(
         lambda: machine(initial or ()),
         tokens(_elements, _elements, always=lambda call: not call.known and call.f not in PUTS),
+        looks=_found_nothing,
     )
+
+
+def _found_nothing(call: Call) -> bool:
+    return call.known and call.out is None and call.f not in PUTS
 
 
 def _read(call: Call) -> Iterable[Any]:
@@ -173,14 +178,18 @@ TYPES: dict[str, Callable[[Any], Semantics]] = {
         tokens(
             lambda call: () if call.f == "append" else _read(call),
             lambda call: (call.arg,) if call.f == "append" else (),
+            sees_the_past=True,
         ),
+        looks=lambda call: call.f != "append",
     ),
     "grow-set": lambda initial: Semantics(
         lambda: GrowSet(initial or ()),
         tokens(
             lambda call: () if call.f in ADDS else _read(call),
             lambda call: (call.arg,) if call.f in ADDS else (),
+            sees_the_past=True,
         ),
+        looks=lambda call: call.f not in ADDS,
     ),
     "set": lambda initial: Semantics(
         lambda: Set(initial or ()),
@@ -188,6 +197,7 @@ TYPES: dict[str, Callable[[Any], Semantics]] = {
             lambda call: (call.arg,),
             lambda call: (call.arg,) if call.f in ADDS | REMOVES else (),
         ),
+        looks=lambda call: call.f not in ADDS | REMOVES,
     ),
     "queue": _container(Queue),
     "stack": _container(Stack),

@@ -112,13 +112,17 @@ class Leader:
         return Leader(dict(self.leaders))
 
 
+def _counts(call: Call) -> bool:
+    return call.f in READS
+
+
 def _owner(call: Call) -> list[Hashable]:
     return [("process", call.process) if call.arg is None else ("named", call.arg)]
 
 
 TYPES: dict[str, Callable[[Any], Semantics]] = {
     "counter": lambda initial: Semantics(
-        lambda: Counter(initial or 0), changes(lambda call: call.f in READS)
+        lambda: Counter(initial or 0), changes(_counts), looks=_counts
     ),
     "mutex": lambda initial: Semantics(lambda: Mutex(False, False), everything),
     # Without one of its owners a lock is taken and released as before.

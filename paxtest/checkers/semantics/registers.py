@@ -13,6 +13,7 @@ from paxtest.checkers.semantics import (
     OK,
     Call,
     Semantics,
+    Timed,
     changes,
     thaw,
     tokens,
@@ -58,7 +59,7 @@ def register(initial: Any) -> Semantics:
     def observes(call: Call) -> list[Any]:
         if call.f == "read" or call.failed:
             return [call.out] if call.known else []
-        return [call.arg[0]] if call.f == "cas" and call.known else []
+        return [call.arg[0]] if call.f == "cas" else []
 
     def provides(call: Call) -> list[Any]:
         if call.failed or call.f == "read":
@@ -96,7 +97,8 @@ def register(initial: Any) -> Semantics:
 
     return Semantics(
         machine=lambda: Register(initial, nil_is_unknown),
-        closure=tokens(observes, provides),
+        closure=tokens(observes, provides, sees_the_past=True),
+        looks=lambda call: initial is not ANY and (call.f == "read" or call.failed),
         learns=lambda call: call.f == "cas" and call.out not in (None, call.arg),
         replay=None if initial is ANY else replay,
     )
@@ -205,15 +207,19 @@ class Text:
         return Text(self.text)
 
 
-def _text_closure(kept: list[Call], others: Iterable[tuple[int, Call]]) -> set[int]:
+def _reads(call: Call) -> bool:
+    return call.f in ("get", "read")
+
+
+def _text_closure(kept: list[Timed], others: Iterable[tuple[int, Timed]]) -> set[int]:
     """What a get returned was put together since the last put before it, from texts that occur
     in it. So a put or append may be left out whose text occurs in no get: some put came after
     it before each get."""
-    seen = {call.out or "" for call in kept if call.f in ("get", "read") and call.known}
+    seen = {one.call.out or "" for one in kept if _reads(one.call) and one.call.known}
     return {
         number
-        for number, call in others
-        if call.f not in ("get", "read") and any((call.arg or "") in text for text in seen)
+        for number, other in others
+        if not _reads(other.call) and any((other.call.arg or "") in text for text in seen)
     }
 
 
@@ -221,16 +227,18 @@ TYPES: dict[str, Callable[[Any], Semantics]] = {
     "register": register,
     "cas-register": register,
     "versioned-register": lambda initial: Semantics(
-        lambda: versioned(initial), changes(lambda call: call.f == "read")
+        lambda: versioned(initial), changes(_reads), looks=_reads
     ),
     "multi-register": lambda initial: Semantics(
         lambda: MultiRegister(dict(initial[1]) if initial else {}),
         tokens(
             lambda call: [(r, v) for write, r, v in _steps(call) if not write and call.known],
             lambda call: [(r, v) for write, r, v in _steps(call) if write],
+            sees_the_past=True,
         ),
+        looks=lambda call: not any(write for write, _, _ in _steps(call)),
     ),
-    "kv": lambda initial: Semantics(lambda: Text(initial or ""), _text_closure),
+    "kv": lambda initial: Semantics(lambda: Text(initial or ""), _text_closure, looks=_reads),
 }
 
 ANY_INITIAL = frozenset({"register", "cas-register"})
