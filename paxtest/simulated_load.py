@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from paxtest import generator as gen
@@ -50,7 +51,7 @@ class WorkloadLoad:
     def next(self, thread: int, now_ns: int) -> tuple[str, str, Any] | int | None:
         """The thread's next operation; nanoseconds to wait; or None at the end."""
         self._context = self._context.at(now_ns)
-        operation, after = self._generator.op(self._context.only(1 << thread))
+        operation, after = self._generator.op(self._context.offering(1 << thread))
         if operation is None:
             return None
         if not isinstance(operation, Invocation):
@@ -72,6 +73,7 @@ class WorkloadLoad:
         event = Op(0, now_ns, done.process, kind, done.f, done.key, value)
         self._generator = self._generator.update(self._context, event)
 
-    def finish(self) -> None:
-        """Go on with the workload's final operations."""
+    def finish(self, threads: Sequence[int]) -> None:
+        """Go on with the workload's final operations, by these threads."""
+        self._context = self._context.only(sum(1 << thread for thread in threads))
         self._generator = lift(self._workload.final_generator())

@@ -158,6 +158,17 @@ class Context:
             self.seed,
         )
 
+    def offering(self, mask: int) -> Context:
+        """As if of all threads only those of `mask` could be free now."""
+        return Context(
+            self.time_ns,
+            self.free & mask,
+            self.threads,
+            self.processes,
+            self.concurrency,
+            self.seed,
+        )
+
     def at(self, time_ns: int) -> Context:
         return Context(
             time_ns, self.free, self.threads, self.processes, self.concurrency, self.seed

@@ -24,11 +24,21 @@ def test_every_function_of_the_workload_succeeds_somewhere(workload: str) -> Non
     assert {event["f"] for event in events if event["type"] == "ok"} == functions
 
 
-def test_final_operations_reach_every_node() -> None:
-    result = run(3, Options(workload="set", nodes=5, families=("kill",), operations=60))
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_final_operations_ask_every_node_about_every_key(seed: int) -> None:
+    result = run(seed, Options(workload="set", nodes=5, families=("kill",), operations=60))
     events = [msgspec.json.decode(line) for line in result.history]
     last = [e for e in events if e["type"] == "ok" and e["time_ns"] / 1e9 > result.virtual_s - 0.5]
-    assert {event["node"] for event in last} == {"n1", "n2", "n3", "n4", "n5"}
+    keys = {event["key"] for event in events}
+    asked = {(event["node"], event["key"]) for event in last}
+    assert {(f"n{i}", key) for i in range(1, 6) for key in keys} <= asked
+
+
+def test_nobody_asks_a_node_that_is_gone_for_good() -> None:
+    """Each operation would be tried again, and the others would wait for that."""
+    for seed in range(12):
+        result = run(seed, Options(workload="set", families=("corrupt", "member", "kill")))
+        assert result.virtual_s < 20, seed
 
 
 def test_counters_are_incremented_by_transactions_too() -> None:

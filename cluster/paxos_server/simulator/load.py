@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 Operation = tuple[str, str, Any]
@@ -19,9 +19,9 @@ class Load(Protocol):
     def completed(self, thread: int, type_: str, value: Any, now_ns: int) -> None:
         """The thread's operation ended as ok, fail or info, with this value."""
 
-    def finish(self) -> None:
+    def finish(self, threads: Sequence[int]) -> None:
         """Everything has healed: what follows are the final operations, thread i on node i modulo
-        the number of nodes."""
+        the number of nodes. There are no other threads than these any more."""
 
 
 MakeLoad = Callable[[str, int, int, int, int], Load]

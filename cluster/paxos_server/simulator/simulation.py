@@ -138,6 +138,7 @@ class Simulation:
             for name in names + spares
         ]
         self._voters = self.nodes[:nodes]  # at first
+        self._elects = config.engine is EngineName.MULTI
         if config.engine is EngineName.MULTI and not wipe:
             for node in self._voters:
                 node.found(names)
@@ -176,9 +177,13 @@ class Simulation:
             self._drive(clients, self._think_s)
             self.faults.heal()
             world.run(world.now_s + QUIET_S)
+            settled = self._settled(clients)
+            if not settled:  # an election may be under way
+                world.run(world.now_s + QUIET_S)
+                settled = self._settled(clients)
             if self._load is not None:
-                self._load.finish()
-            self._drive(self._settled(clients), 0.0)
+                self._load.finish([client.thread for client in settled])
+            self._drive(settled, 0.0)
         except Runaway as error:
             self.nodes[0].crashes.append(str(error))
         recorder = self.recorder
@@ -214,10 +219,19 @@ class Simulation:
         self._running = 0
 
     def _settled(self, clients: list[Client]) -> list[Client]:
-        """Each client bound to one node, but for those whose node will never come back."""
+        """Each client bound to one of the first members, but for those whose node will never
+        answer: its log is corrupt, or it is no member any more. Nobody where no leader is found:
+        too few are left."""
+        leader = next((node.replica for node in self.nodes if node.leading), None)
+        if leader is None and self._elects:
+            return []
+        gone = {node.name for node in self._voters if node.corrupt}
+        if leader is not None:
+            members = {name for name, _, role in leader.members() if role == "voter"}
+            gone |= {node.name for node in self._voters if node.name not in members}
         for client in clients:
-            client.settle(self.nodes[client.thread % len(self.nodes)])
-        return [client for client in clients if not client.node.corrupt]
+            client.settle(self._voters[client.thread % len(self._voters)])
+        return [client for client in clients if client.node.name not in gone]
 
     def _next(self, client: Client, think_s: float) -> None:
         if self._load is None:
