@@ -38,6 +38,10 @@ PATH=$PATH:/usr/sbin:/sbin
 apply iptables "$1" && { [ -z "$3" ] || apply ip6tables "$2"; }
 """
 
+_LOSSES = """PATH=$PATH:/usr/sbin:/sbin
+for tool in iptables ip6tables; do "$tool" -w 5 -nvxL PAXTEST 2>/dev/null; done | grep statistic
+true"""
+
 
 def rules(
     node: str,
@@ -74,3 +78,9 @@ async def apply(remote: Remote, wanted: Rules, *, ipv6: bool) -> None:
             "partitions need iptables on the node, and root (sudo without a password) or, in a"
             " container, the capability NET_ADMIN",
         )
+
+
+async def lost(remote: Remote) -> int:
+    """How many packets the rules of losses have dropped since the chain was last changed."""
+    output = await remote.run(["sh", "-c", _LOSSES], sudo=True, timeout_s=5)
+    return sum(int(line.split()[0]) for line in output.stdout.splitlines())

@@ -69,6 +69,12 @@ class HostNet:
             source, destination, WAIT_S + shape.delay_s + shape.jitter_s
         )
 
+    async def lost_packets(self) -> int:
+        """How many packets lossy links have lost since rules were last changed, by the kernel's
+        own count."""
+        counts = (firewall.lost(remote) for remote in self._remotes.values())
+        return sum(await asyncio.gather(*counts))
+
     async def heal(self) -> None:
         async with self._lock:
             self._cuts = frozenset()

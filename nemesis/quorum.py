@@ -46,7 +46,8 @@ MIX = Mix(
         frozenset({"swap-clock", "swap-sleep"}),
         frozenset({"swap-flip-bit", "swap-wipe"}),
         frozenset({"relay"}),
-        frozenset({"swap-kill-all", "swap-write-error"}),
+        frozenset({"swap-kill-all"}),
+        frozenset({"swap-write-error"}),
     ),
     pace=1.3,  # so that half of the time is left to the other families
     min_nodes=dict.fromkeys(_WEIGHTS, 3),

@@ -25,6 +25,7 @@ class Net:
         self.closed: set[tuple[str, str]] = set()
         self.shaped: set[tuple[str, str]] = set()
         self.delay_s = 0.0
+        self.lost = 7
         self.broken = self.deaf = False
 
     async def cut(self, links: Collection[tuple[str, str]]) -> None:
@@ -41,6 +42,9 @@ class Net:
     async def shape(self, links: Collection[tuple[str, str]], **shape: float) -> None:
         self.shaped = set(links)
         self.delay_s = shape.get("delay_s", 0.0)
+
+    async def lost_packets(self) -> int:
+        return self.lost
 
     async def heal(self) -> None:
         self.closed = set()

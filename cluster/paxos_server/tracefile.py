@@ -3,12 +3,16 @@
 What a node is about to do is written before it is done, so that a `kill -9` leaves a trace of all
 that may have been seen outside: at most the last line is torn, and what it tells of never left.
 The lines are handed to the operating system and not synced: they survive the process, not the
-machine.
+machine. They go through a pipe to a process of their own, which outlives the node's: limits and
+errors of the node's own files (a full disk, RLIMIT_FSIZE) do not end the trace that is to tell of
+them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -28,9 +32,11 @@ class TraceFile:
         self._trace = trace
         self._limit_bytes = limit_bytes
         self._encoder = msgspec.json.Encoder()
-        self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
-        self._size = os.fstat(self._fd).st_size
-        if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+        self._size = os.fstat(file).st_size
+        torn = self._size > 0 and os.pread(file, 1, self._size - 1) != b"\n"
+        self._fd, self._writer = _through_writer(file)
+        if torn:
             self._write(b"\n")  # the torn line of a former life stays a line of its own
         trace.add("clock", clock_id())
 
@@ -46,7 +52,10 @@ class TraceFile:
                 self._write(self._encoder.encode(cut) + b"\n")
 
     def close(self) -> None:
+        """Returns when all is in the file."""
         os.close(self._fd)
+        if self._writer is not None:
+            self._writer.wait()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -54,6 +63,22 @@ class TraceFile:
             written = os.write(self._fd, view)
             self._size += written
             view = view[written:]
+
+
+def _through_writer(file: int) -> tuple[int, subprocess.Popen[bytes] | None]:
+    """(where to write, who copies that into the file): the file itself and None without `cat`."""
+    with contextlib.suppress(FileNotFoundError):
+        # A session of its own: what stops or kills the node leaves it alone. It ends with the pipe.
+        writer = subprocess.Popen(
+            ["cat"], stdin=subprocess.PIPE, stdout=file, stderr=subprocess.DEVNULL,
+            start_new_session=True, env={"PATH": os.environ.get("PATH", os.defpath)},
+        )  # fmt: skip
+        assert writer.stdin is not None
+        os.close(file)
+        end = os.dup(writer.stdin.fileno())
+        writer.stdin.close()
+        return end, writer
+    return file, None
 
 
 def clock_id() -> str:

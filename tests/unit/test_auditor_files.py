@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -56,6 +59,26 @@ def test_lives_append_and_a_torn_line_stays_alone(tmp_path: Path) -> None:
             end.write(b'[5,"fsy')  # as when the disk was full, or the machine went away
     events = files.events(path)
     assert [event[1:] for event in events if event[1] != "clock"] == [["fsync", 1], ["fsync", 2]]
+
+
+def test_a_node_that_may_write_no_more_files_is_still_told_of(tmp_path: Path) -> None:
+    path = tmp_path / TRACE
+    script = (
+        "import resource, sys, time, pathlib\n"
+        "from paxtest.cluster.paxos_server.trace import Trace\n"
+        "from paxtest.cluster.paxos_server.tracefile import TraceFile\n"
+        "trace = Trace(lambda: 5)\n"
+        "file = TraceFile(pathlib.Path(sys.argv[1]), trace)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "trace.add('fsync', 1); file.write()\n"
+        "import os; os.kill(os.getpid(), 9)\n"
+    )
+    died = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert died.returncode == -9
+    over = time.monotonic() + 5
+    while not path.read_bytes().count(b"fsync") and time.monotonic() < over:
+        time.sleep(0.02)  # waits for what goes through the pipe
+    assert [event[1:] for event in files.events(path)][-1] == ["fsync", 1]
 
 
 def test_a_trace_ends_at_its_limit_with_an_event_that_says_so(tmp_path: Path) -> None:

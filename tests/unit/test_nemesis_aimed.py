@@ -230,3 +230,11 @@ async def test_a_delay_that_does_not_delay_is_not_effective(tmp_path: Path) -> N
     await run.nemesis.run()
     assert run.events()[2].effective is False
     assert "arrived after" in run.events()[2].evidence
+
+
+async def test_links_that_lose_nothing_are_not_effective(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("delay", "lossy-links", hold_s=0.3))
+    assert run.cluster.net is not None
+    run.cluster.net.lost = 0
+    await run.nemesis.run()
+    assert run.events()[2].effective is False and "0 packets lost" in run.events()[2].evidence
