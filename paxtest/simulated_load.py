@@ -14,13 +14,14 @@ MODELS = {
     "register": "cas-register",
     "append": "append-list",
     "counter": "counter",
+    "multi": "multi-register",
     "set": "grow-set",
     "queue": "queue",
 }
 """Workloads that the simulated client knows -> model of the core."""
 
 IDLE_NS = 20_000_000
-OPS_PER_KEY = {"append": 12, "counter": 12, "set": 12, "queue": 16}
+OPS_PER_KEY = {"append": 12, "counter": 12, "set": 12, "queue": 16, "multi": 16}
 """Of workloads in which an answer rests on all that was done to the key before: a counterexample is
 as long as that, and so is the search where much is of unknown outcome. Else a key serves a whole
 seed, which is short."""

@@ -17,6 +17,7 @@ _REGISTRY: Registry[Callable[..., Workload]] = Registry(
     {
         "append": "paxtest.workloads.append:Append",
         "counter": "paxtest.workloads.counter:Counter",
+        "multi": "paxtest.workloads.multi:Multi",
         "queue": "paxtest.workloads.queue:Queue",
         "register": "paxtest.workloads.register:Register",
         "set": "paxtest.workloads.set:Set",

@@ -48,9 +48,8 @@ class PaxosSystem:
     `snapshot_every` (slots), `window` (slots in flight), `batch_commands`, `election_s`,
     `voters` (how many of the nodes are members at first; others wait to be added), `client_reads`
     (the way of reading that clients ask for: log, readindex, quorum, local), `data`
-    (what the workload stores: register, append, set, counter, queue), `trace` (false: nodes leave
-    no trace for `paxtest audit`), `arguments` (further words for the
-    server's command line).
+    (what the workload stores: register, append, set, counter, queue, multi), `trace` (false: nodes
+    leave no trace for `paxtest audit`), `arguments` (further words for the server's command line).
     """
 
     name = "paxos"

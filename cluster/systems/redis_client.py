@@ -16,6 +16,8 @@ from paxtest.node import Node
 from paxtest.operation import Op, Type
 
 CONNECT_TIMEOUT_S = 1.0
+REGISTERS = ("a", "b", "c")
+"""Of each key of the workload `multi`."""
 
 
 def connection(host: str, port: int) -> Redis:
@@ -38,7 +40,8 @@ def connection(host: str, port: int) -> Redis:
 
 
 class RedisClient:
-    """read, write, cas (`SET key to IFEQ from`), append, add, enqueue, dequeue on keys.
+    """read, write, cas (`SET key to IFEQ from`), append, add, enqueue, dequeue on keys; for data
+    `multi` read, write and txn of several registers, each key `K.REGISTER`, by transactions.
 
     Values travel as JSON texts. `-FAIL` and `-WRONGTYPE` are the server's own refusal: certainly
     not happened; any other error answer leaves the outcome unknown.
@@ -84,6 +87,11 @@ class RedisClient:
         match op.f:
             case "read":
                 return Completion(Type.OK, await self._read(key))
+            case "write" if self.data == "multi":
+                pairs = [(f"{key}.{name}", _text(to)) for name, to in op.value.items()]
+                await self._command("MSET", *(word for pair in pairs for word in pair))
+            case "txn":
+                return Completion(Type.OK, await self._transaction(key, op.value))
             case "write":
                 await self._command("SET", key, _text(op.value))
             case "cas":
@@ -104,8 +112,24 @@ class RedisClient:
                 raise Refused("unsupported", f"this client has no function {op.f!r}")
         return Completion(Type.OK)
 
+    async def _transaction(self, key: str, steps: Any) -> list[list[Any]]:
+        """The steps [r or w, register, value] with what they read."""
+        await self._command("MULTI")
+        for kind, name, to in steps:
+            words = ("GET", f"{key}.{name}") if kind == "r" else ("SET", f"{key}.{name}", _text(to))
+            await self._command(*words)
+        answers = await self._command("EXEC")
+        return [
+            [kind, name, _value(answer) if kind == "r" else to]
+            for (kind, name, to), answer in zip(steps, answers, strict=True)
+        ]
+
     async def _read(self, key: str) -> Any:
         match self.data:
+            case "multi":
+                names = [f"{key}.{name}" for name in REGISTERS]
+                answers = await self._command("MGET", *names)
+                return dict(zip(REGISTERS, map(_value, answers), strict=True))
             case "append":
                 return [_value(v) for v in await self._command("LRANGE", key, "0", "-1")]
             case "set":

@@ -29,7 +29,7 @@ def simulate(
     engine: Annotated[str, typer.Option(help="multi or perkey.")] = "multi",
     workload: Annotated[
         str | None,
-        typer.Option(help="register, append, counter, set or queue; else each seed draws."),
+        typer.Option(help="register, append, counter, set, queue or multi; else each seed draws."),
     ] = None,
     reads: Annotated[
         str | None, typer.Option(help="How the server answers reads; else each seed draws.")
@@ -121,6 +121,11 @@ def _options(
         raise UsageError(
             f"the engine perkey does not know reads {reads!r}",
             "it reads by comparing versions; leave --reads out",
+        )
+    if workload == "multi" and chosen is EngineName.PERKEY:
+        raise UsageError(
+            "the engine perkey does not know transactions over several keys",
+            "leave --workload multi out, or choose another",
         )
     return Options(
         bugs=bugs,

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from paxtest.cluster.paxos_server.config import EngineName
+from paxtest.cluster.paxos_server.config import EngineName, Reads
 from paxtest.cluster.paxos_server.simulator.simulation import Options, Simulation
 from paxtest.simulated import judgements, run
 from paxtest.simulated_load import MODELS, WorkloadLoad
@@ -17,8 +17,13 @@ from paxtest.simulated_load import MODELS, WorkloadLoad
 
 @pytest.mark.parametrize("workload", sorted(MODELS))
 def test_every_function_of_the_workload_succeeds_somewhere(workload: str) -> None:
-    functions = {"register": {"read", "write", "cas"}, "append": {"append", "read"},
-                 "queue": {"enqueue", "dequeue"}}.get(workload, {"add", "read"})  # fmt: skip
+    others = {
+        "register": {"read", "write", "cas"},
+        "append": {"append", "read"},
+        "multi": {"read", "write", "txn"},
+        "queue": {"enqueue", "dequeue"},
+    }
+    functions = others.get(workload, {"add", "read"})
     history = run(1, Options(workload=workload, operations=150)).history
     events = [msgspec.json.decode(line) for line in history]
     assert {event["f"] for event in events if event["type"] == "ok"} == functions
@@ -59,6 +64,20 @@ def test_counters_are_incremented_by_transactions_too() -> None:
 def test_queues_are_linearizable(engine: EngineName) -> None:
     options = Options(engine=engine, workload="queue", operations=150)
     assert {j.seed: j.problems for j in judgements(range(10), options) if j.problems} == {}
+
+
+def test_seeds_draw_transactions_unless_the_engine_has_none() -> None:
+    assert any(Simulation(seed, Options()).workload == "multi" for seed in range(60))
+    for options in (Options(engine=EngineName.PERKEY), Options(bugs=("fast-accept-any",))):
+        drawn = {Simulation(seed, options).workload for seed in range(60)}
+        assert "multi" not in drawn and len(drawn) == 5
+
+
+@pytest.mark.parametrize("way", list(Reads))
+def test_transactions_over_several_keys_are_linearizable(way: Reads) -> None:
+    options = Options(workload="multi", reads=way, operations=150)
+    found = [bool(j.problems) for j in judgements(range(4), options)]
+    assert any(found) is (way is Reads.LOCAL)
 
 
 def test_a_queue_of_which_much_is_unknown_is_decided() -> None:

@@ -20,7 +20,7 @@ from paxtest.operation import Op, Type, encode
 from paxtest.verdict import Verdict
 
 NODES, THREADS = 5, 10
-ALL = ("append", "counter", "queue", "register", "set")
+ALL = ("append", "counter", "multi", "queue", "register", "set")
 
 
 def make(name: str, options: dict[str, Any] | None = None, **changed: Any) -> Any:
@@ -37,6 +37,14 @@ def correct(name: str, crash: float = 0.02) -> Callable[[Invocation, int], Outco
         latency_ns = 1_000_000 + random % 3_000_000
         answer: Any = None
         match op.f:
+            case "write" if name == "multi":
+                values[op.key] = values.get(op.key, {}) | op.value
+            case "txn":
+                group = values.setdefault(op.key, {})
+                answer = [[f, r, group.get(r) if f == "r" else to] for f, r, to in op.value]
+                group.update({r: to for f, r, to in op.value if f == "w"})
+            case "read" if name == "multi":
+                answer = {r: values.get(op.key, {}).get(r) for r in "abc"}
             case "write":
                 values[op.key] = op.value
             case "cas":
@@ -96,6 +104,26 @@ def test_a_system_that_loses_acknowledged_operations_is_invalid(name: str, tmp_p
 
     workload = make(name)
     history = whole_run(workload, lossy, 1500, 3)
+    assert verdict(workload, history, tmp_path / "history.jsonl") is Verdict.INVALID
+
+
+def test_a_transaction_that_is_seen_half_done_is_found(tmp_path: Path) -> None:
+    """What was written to the first of two registers is there, and the second comes later."""
+    system = correct("multi", crash=0)
+    late: dict[Any, dict[str, int]] = defaultdict(dict)
+
+    def torn(op: Invocation, random: int) -> Outcome:
+        answer = system(op, random)
+        if op.f == "write":
+            late[op.key] = dict([list(op.value.items())[1]])
+        elif op.f == "read" and late[op.key]:
+            (register, value), before = late.pop(op.key).popitem(), answer.value
+            if before[register] == value:
+                return Outcome(answer.latency_ns, Type.OK, before | {register: None})
+        return answer
+
+    workload = make("multi")
+    history = whole_run(workload, torn, 300, 3)
     assert verdict(workload, history, tmp_path / "history.jsonl") is Verdict.INVALID
 
 

@@ -21,6 +21,9 @@ TIMEOUT_S = 0.6
 RECONNECT_S = 0.02
 
 
+REGISTERS = ("a", "b", "c")
+"""Of each key of the workload `multi`."""
+
 Done = Callable[[str, Any], None]
 
 
@@ -188,6 +191,13 @@ def arguments(operation: Operation) -> list[bytes]:
     f, key, value = operation
     name = key.encode()
     match f:
+        case "read" if key.startswith("multi"):
+            return [b"MGET", *(_register(key, register) for register in REGISTERS)]
+        case "write" if key.startswith("multi"):
+            pairs = [(_register(key, register), b"%d" % value[register]) for register in value]
+            return [b"MSET", *(word for pair in pairs for word in pair)]
+        case "txn":
+            return [b"MULTI", *(encode_args(_step(key, *step)) for step in value)]
         case "read" if key.startswith("append"):
             return [b"LRANGE", name, b"0", b"-1"]
         case "read" if key.startswith("set"):
@@ -211,6 +221,22 @@ def arguments(operation: Operation) -> list[bytes]:
     raise ValueError(f)
 
 
+def _register(key: str, register: str) -> bytes:
+    return f"{key}.{register}".encode()
+
+
+def _step(key: str, kind: str, register: str, value: int | None) -> list[bytes]:
+    """One command of a transaction."""
+    name = _register(key, register)
+    return [b"GET", name] if kind == "r" else [b"SET", name, b"%d" % (value or 0)]
+
+
+def _numbers(replies: bytes) -> list[int | None]:
+    """Of replies that are bulk strings or nil; others are left out."""
+    lines = iter(replies.split(b"\r\n"))
+    return [None if line == b"$-1" else int(next(lines)) for line in lines if line.startswith(b"$")]
+
+
 def outcome(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
     """(type, value, error) of a reply."""
     if reply[:1] == b"-":
@@ -219,6 +245,13 @@ def outcome(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
     f, key, _ = operation
     if f == "cas" and reply == b"$-1\r\n":
         return "fail", None, "CAS-MISMATCH the value was another"
+    if f == "txn":
+        read = iter(_numbers(reply[reply.index(b"\r\n") + 2 :]))
+        steps = [[kind, name, next(read) if kind == "r" else to] for kind, name, to in operation[2]]
+        return "ok", steps, ""
+    if f == "read" and key.startswith("multi"):
+        read = iter(_numbers(reply[reply.index(b"\r\n") + 2 :]))
+        return "ok", dict(zip(REGISTERS, read, strict=True)), ""
     if f == "dequeue":
         return "ok", None if reply == b"$-1\r\n" else int(reply.split(b"\r\n")[1]), ""
     if f != "read":

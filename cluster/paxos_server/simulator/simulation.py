@@ -23,7 +23,7 @@ QUIET_S = 1.0
 LOAD_LIMIT_S = 60.0
 NODES = (3, 4, 5, 5, 5)
 WORKLOADS = ("register", "register", "append", "counter", "set", "queue")
-HARD = ("counter", "queue")
+HARD = ("counter", "queue", "multi")
 """Workloads whose histories are hard to check when much is open at once."""
 READS = (Reads.LOG, Reads.LOG, Reads.READINDEX, Reads.LEASE)
 WAYS = (Reads.LOG, Reads.READINDEX, Reads.QUORUM)
@@ -73,17 +73,20 @@ class Simulation:
         self.seed = seed
         self.options = options
         self.world = World(seed)
+        bugs = Bugs(options.bugs)
+        per_key = EngineName.PERKEY in (options.engine, bugs.engine())
         rng = self.world.rng
         # Drawn whether they are wanted or not, so that what is pinned changes nothing else.
         nodes, workload = rng.choice(NODES), rng.choice(WORKLOADS)
         reads, snapshot_every = rng.choice(READS), rng.choice((0, 10, 40))
         draw = random.Random(f"reads of seed {seed}").random()
         reads, mixed = Reads.QUORUM if draw < 0.2 else reads, draw > 0.8
+        if random.Random(f"transactions of seed {seed}").random() < 0.1 and not per_key:
+            workload = "multi"
         nodes = nodes if options.nodes is None else options.nodes
         self.workload = workload if options.workload is None else options.workload
         self.network = SimulatedNetwork(self.world, Weather(), self._deliver)
         names = tuple(f"n{i + 1}" for i in range(nodes))
-        bugs = Bugs(options.bugs)
         # Small batches put more of the protocol between two operations. What a new leader takes
         # over fills a small window, so that leaders with nothing of their own to say need larger.
         window = rng.choice((2, 16, 64))
