@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use _core::check::{Answer, Budget};
+use _core::check::{Answer, Budget, NO_SPARE};
 use _core::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 use _core::registry::find;
 use common::random::Rng;
@@ -174,7 +174,8 @@ fn main() {
         let history = make(machine.as_mut(), size, rng);
         let part: Vec<u32> = (0..history.ops.len() as u32).collect();
         let cancel = AtomicBool::new(false);
-        let budget = Budget { deadline: None, memory_bytes: usize::MAX, cancel: &cancel };
+        let budget =
+            Budget { deadline: None, memory_bytes: usize::MAX, cancel: &cancel, spare: &NO_SPARE };
         let fast = &find(model).expect("known").fast[0];
         let mut best = f64::INFINITY;
         for _ in 0..5 {

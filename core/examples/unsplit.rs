@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use _core::check::Budget;
+use _core::check::{Budget, NO_SPARE};
 use _core::formats::{read_path, Options};
 use _core::registry;
 
@@ -14,7 +14,8 @@ fn main() {
         let parsed = read_path(Path::new(&file), &Options::default()).expect("a history");
         let part: Vec<u32> = (0..parsed.history.ops.len() as u32).collect();
         let cancel = AtomicBool::new(false);
-        let budget = Budget { deadline: None, memory_bytes: 2 << 30, cancel: &cancel };
+        let budget =
+            Budget { deadline: None, memory_bytes: 2 << 30, cancel: &cancel, spare: &NO_SPARE };
         let mut best = f64::INFINITY;
         let mut said = String::new();
         for _ in 0..20 {

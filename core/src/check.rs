@@ -1,6 +1,6 @@
 //! What every algorithm answers, and the budget it works within.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Limits of one check. Every limit that bites is reported in the outcome.
@@ -10,12 +10,17 @@ pub struct Budget<'a> {
     pub memory_bytes: usize,
     /// Set from outside to stop (Ctrl-C, a sibling key found invalid).
     pub cancel: &'a AtomicBool,
+    /// Cores that have nothing else to do; changes as others end.
+    pub spare: &'a AtomicUsize,
 }
 
 /// What an algorithm that is linear in its operations takes for each of them, roughly at most.
 const BYTES_AN_OPERATION: usize = 128;
 /// Operations between two looks at the clock, where one takes no longer than the next.
 pub const OPERATIONS_A_LOOK: usize = 1 << 14;
+
+/// For a check that is to stay on its own core.
+pub static NO_SPARE: AtomicUsize = AtomicUsize::new(0);
 
 impl Budget<'_> {
     /// The limit that keeps an algorithm linear in `operations` from beginning.

@@ -78,6 +78,11 @@ pub trait Model: Send + Sync {
     /// `words` (sorted) holds all words of the states that are left, among others.
     fn forget_ids(&self, _words: &[u64]) {}
 
+    /// Whether threads that ask at once get answers at once.
+    fn parallel(&self) -> bool {
+        true
+    }
+
     /// A sub-history proves something about the whole history only if it holds every operation
     /// that provides something which one of its operations observes, and if leaving out all
     /// others could not make a linearizable history seem impossible. None: only read-only

@@ -108,12 +108,13 @@ pub fn check(
     settings: &Settings,
 ) -> Vec<Partition> {
     let started = Instant::now();
-    let threads = match settings.threads {
+    let cores = match settings.threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
-    }
-    .min(parts.len())
-    .max(1);
+    };
+    let threads = cores.min(parts.len()).max(1);
+    // A core without a partition of its own helps with another's search.
+    let spare = AtomicUsize::new(cores.saturating_sub(threads));
     // Long partitions first, so that none is left to run alone at the end.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(parts[i].1.len()));
@@ -131,6 +132,7 @@ pub fn check(
                 deadline: started.checked_add(settings.time),
                 memory_bytes: settings.memory_bytes / threads,
                 cancel: &cancel,
+                spare: &spare,
             };
             let result = check_partition(history, *key, part, subject, settings, &budget);
             if matches!(result.answer, Answer::Invalid { .. }) {
@@ -139,6 +141,7 @@ pub fn check(
             }
             *results[i].lock().unwrap() = Some(result);
         }
+        spare.fetch_add(1, Ordering::Relaxed);
         state.lock().unwrap().0 -= 1;
         changed.notify_all();
     };
@@ -152,6 +155,7 @@ pub fn check(
             deadline: started.checked_add(settings.time),
             memory_bytes: settings.memory_bytes,
             cancel: settings.cancel,
+            spare: &spare,
         };
         let check = || check_partition(history, *key, part, subject, settings, &budget);
         let mut found = None;

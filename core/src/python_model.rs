@@ -272,6 +272,10 @@ impl Model for Asking {
         Python::attach(|py| py.detach(work));
     }
 
+    fn parallel(&self) -> bool {
+        false // (one thread at a time runs Python)
+    }
+
     fn class(&self, _history: &History, op: &Operation) -> Class {
         let known = u64::from(op.outcome == Outcome::Ok);
         [u64::from(op.f) << 1 | known, op.arg.0, op.out.0, op.key.0]

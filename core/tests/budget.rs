@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use _core::check::{Answer, Budget, Limit};
+use _core::check::{Answer, Budget, Limit, NO_SPARE};
 use _core::history::History;
 use _core::oracle;
 use _core::registry::{Options, SPECS};
@@ -37,7 +37,12 @@ fn fast_algorithms_say_which_limit_ran_out() {
         let part: Vec<u32> = (0..history.ops.len() as u32).collect();
         for fast in spec.fast {
             let ask = |budget: Budget| (fast.check)(&history, &part, &Options::default(), &budget);
-            let plenty = Budget { deadline: None, memory_bytes: usize::MAX, cancel: &never };
+            let plenty = Budget {
+                deadline: None,
+                memory_bytes: usize::MAX,
+                cancel: &never,
+                spare: &NO_SPARE,
+            };
             if !matches!(ask(plenty), Answer::Valid { .. }) {
                 continue; // not what this algorithm covers
             }
@@ -64,8 +69,12 @@ fn a_deadline_in_the_midst_is_kept() {
         let spec = _core::registry::find(model).expect("a known model");
         let time = Duration::from_millis(1);
         let began = Instant::now();
-        let budget =
-            Budget { deadline: Some(began + time), memory_bytes: usize::MAX, cancel: &never };
+        let budget = Budget {
+            deadline: Some(began + time),
+            memory_bytes: usize::MAX,
+            cancel: &never,
+            spare: &NO_SPARE,
+        };
         let answer = (spec.fast[0].check)(&history, &part, &Options::default(), &budget);
         assert!(matches!(answer, Answer::Unknown { limit: Limit::Time, .. }), "{model}");
         assert!(began.elapsed() < Duration::from_secs(2), "{model}: {:?}", began.elapsed());

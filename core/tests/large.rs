@@ -7,7 +7,7 @@ mod common;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use _core::check::{Answer, Budget};
+use _core::check::{Answer, Budget, NO_SPARE};
 use _core::registry::find;
 use _core::{oracle, search};
 use common::compare::options;
@@ -45,7 +45,7 @@ fn compare(model: &'static str) -> usize {
         let part: Vec<u32> = (0..history.ops.len() as u32).collect();
         let cancel = AtomicBool::new(false);
         let deadline = Some(Instant::now() + Duration::from_secs(10));
-        let budget = Budget { deadline, memory_bytes: 1 << 29, cancel: &cancel };
+        let budget = Budget { deadline, memory_bytes: 1 << 29, cancel: &cancel, spare: &NO_SPARE };
         let fast = (spec.fast[0].check)(&history, &part, &options, &budget);
         if let Answer::Valid { witness } = &fast {
             let right = oracle::verify(model, given.clone(), &history, &part, witness);

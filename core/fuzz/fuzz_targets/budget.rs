@@ -8,7 +8,7 @@ mod common;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use _core::check::Budget;
+use _core::check::{Budget, NO_SPARE};
 use _core::registry::{Options, SPECS};
 use _core::{oracle, search};
 use common::random::{self, Rng, Shape};
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     let budget = || Budget {
         deadline: Some(Instant::now() + Duration::from_millis(50)),
         memory_bytes: 16 << 20,
-        cancel: &cancel,
+        cancel: &cancel, spare: &NO_SPARE,
     };
     let begun = Instant::now();
     let model = (spec.model)(&history, &part, &options);

@@ -7,6 +7,9 @@
 //! configurations only the one that covers the other.
 
 mod bits;
+mod exchange;
+mod front;
+mod open;
 mod set;
 mod space;
 mod window;
@@ -16,7 +19,8 @@ use crate::check::{Answer, Budget, Reason};
 use crate::history::{History, Operation, Outcome, OPEN};
 use crate::model::Model;
 pub use space::Context;
-pub use window::{Step as Found, Window, COMPACT_BYTES};
+pub use window::{Step as Found, Window};
+use witness::Asked;
 
 /// One event of the search: an operation begins, or ends.
 #[derive(Clone, Copy)]
@@ -101,6 +105,7 @@ fn run<const W: usize>(context: Context, events: &[Event], budget: &Budget) -> A
         }
     }
     let last = window.last();
-    let witness = witness::replay(context, &mut window.space, &window.links, last, events);
+    let asked = Asked { space: &mut window.space, edges: &mut window.fronts[0].edges };
+    let witness = witness::replay(context, asked, &window.links, last, events);
     Answer::Valid { witness }
 }

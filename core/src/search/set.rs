@@ -52,7 +52,7 @@ struct Entry<const W: usize> {
 const NONE: u32 = u32::MAX;
 /// Configurations of one state that a new one is compared to; beyond these only equal ones
 /// are found.
-const COMPARED: usize = 64;
+const COMPARED: usize = 256;
 
 /// Emptying it costs nothing: everything carries the number of its generation.
 pub struct Set<const W: usize> {
@@ -101,9 +101,8 @@ impl<const W: usize> Set<W> {
         self.entries[i].config.link = link;
     }
 
-    /// Moves what is left into `configs`.
+    /// Moves what is left to the end of `configs`.
     pub fn drain(&mut self, configs: &mut Vec<Config<W>>) {
-        configs.clear();
         configs.extend(self.entries.iter().filter(|e| !e.dead).map(|e| e.config));
         self.clear();
     }

@@ -1,6 +1,7 @@
 //! States and transitions: interned, and asked of the model once.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
 
 use crate::history::{History, Operation};
 use crate::model::{Class, Effect, Model, State};
@@ -18,7 +19,7 @@ pub struct Context<'a> {
 pub enum Next {
     Nowhere,
     One(u32),
-    /// A range of `Space::many`.
+    /// A range of `Edges::many`.
     Several(u32, u32),
 }
 
@@ -33,35 +34,46 @@ struct Kind {
 const FREE: u64 = u64::MAX;
 
 #[derive(Default)]
+struct States {
+    words: Vec<State>,
+    ids: HashMap<State, u32>,
+}
+
+impl States {
+    fn intern(&mut self, state: State) -> u32 {
+        if let Some(&id) = self.ids.get(&state) {
+            return id;
+        }
+        let id = self.words.len() as u32;
+        self.words.push(state.clone());
+        self.ids.insert(state, id);
+        id
+    }
+}
+
+/// The states and operation classes met so far; all fronts share them.
+#[derive(Default)]
 pub struct Space {
-    states: Vec<State>,
-    state_ids: HashMap<State, u32>,
+    states: Mutex<States>,
     kinds: Vec<Kind>,
     class_ids: HashMap<Class, u32>,
-    /// Open addressing: (state, class) -> where it leads.
-    keys: Vec<u64>,
-    next: Vec<Next>,
-    edges: usize,
-    many: Vec<u32>,
 }
 
 impl Space {
-    pub fn initial(&mut self, context: Context) -> Vec<u32> {
+    fn states(&self) -> MutexGuard<'_, States> {
+        match self.states.lock() {
+            Ok(states) => states,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    pub fn initial(&self, context: Context) -> Vec<u32> {
+        let mut states = self.states();
         let mut ids: Vec<u32> =
-            context.model.initial().into_iter().map(|s| self.intern(s)).collect();
+            context.model.initial().into_iter().map(|s| states.intern(s)).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
-    }
-
-    fn intern(&mut self, state: State) -> u32 {
-        if let Some(&id) = self.state_ids.get(&state) {
-            return id;
-        }
-        let id = self.states.len() as u32;
-        self.states.push(state.clone());
-        self.state_ids.insert(state, id);
-        id
     }
 
     pub fn class(&mut self, context: Context, op: &Operation) -> u32 {
@@ -86,9 +98,52 @@ impl Space {
         self.kinds[class as usize].effect
     }
 
+    /// Forgets all but these states and classes; both are renumbered in the order given.
+    pub fn retain(&mut self, states: &[u32], classes: &[u32]) {
+        let mut old = self.states();
+        let kept: Vec<State> =
+            states.iter().map(|&s| std::mem::take(&mut old.words[s as usize])).collect();
+        drop(old);
+        let number: HashMap<u32, u32> =
+            classes.iter().enumerate().map(|(i, &c)| (c, i as u32)).collect();
+        let class_ids = std::mem::take(&mut self.class_ids)
+            .into_iter()
+            .filter_map(|(class, c)| number.get(&c).map(|&n| (class, n)))
+            .collect();
+        let kinds = classes.iter().map(|&c| self.kinds[c as usize]).collect();
+        let ids = kept.iter().cloned().zip(0..).collect();
+        *self = Space { states: Mutex::new(States { words: kept, ids }), kinds, class_ids };
+    }
+
+    /// All that may be the id of a value: words of states, and what operations carry.
+    pub fn words(&self) -> Vec<u64> {
+        let of = |k: &Kind| [k.sample.key.0, k.sample.arg.0, k.sample.out.0];
+        let carried = self.kinds.iter().flat_map(of);
+        self.states().words.iter().flatten().copied().chain(carried).collect()
+    }
+
+    /// Bytes held, roughly.
+    pub fn bytes(&self) -> usize {
+        let states = self.states();
+        let words = states.words.first().map_or(0, Vec::len);
+        states.words.len() * (2 * (words * 8 + 24) + 16) + self.kinds.len() * 140
+    }
+}
+
+/// Where operation classes lead from states, as far as one front has asked.
+#[derive(Default)]
+pub struct Edges {
+    /// Open addressing: (state, class) -> where it leads.
+    keys: Vec<u64>,
+    next: Vec<Next>,
+    count: usize,
+    many: Vec<u32>,
+}
+
+impl Edges {
     #[inline]
-    pub fn step(&mut self, context: Context, state: u32, class: u32) -> Next {
-        if self.edges * 2 >= self.keys.len() {
+    pub fn step(&mut self, context: Context, space: &Space, state: u32, class: u32) -> Next {
+        if self.count * 2 >= self.keys.len() {
             self.grow();
         }
         let key = u64::from(state) << 32 | u64::from(class);
@@ -96,7 +151,7 @@ impl Space {
         let mut i = mix(key) as usize & mask;
         while self.keys[i] != key {
             if self.keys[i] == FREE {
-                return self.ask(context, state, class, i);
+                return self.ask(context, space, state, class, i);
             }
             i = (i + 1) & mask;
         }
@@ -120,17 +175,26 @@ impl Space {
         }
     }
 
-    fn ask(&mut self, context: Context, state: u32, class: u32, slot: usize) -> Next {
-        let op = self.kinds[class as usize].sample;
-        let targets = context.model.step(context.history, &self.states[state as usize], &op);
+    fn ask(
+        &mut self,
+        context: Context,
+        space: &Space,
+        state: u32,
+        class: u32,
+        slot: usize,
+    ) -> Next {
+        let op = space.kinds[class as usize].sample;
+        let mut states = space.states();
+        let targets = context.model.step(context.history, &states.words[state as usize], &op);
         let mut ids: Vec<u32> = Vec::with_capacity(targets.len());
         for target in targets {
-            ids.push(if target == self.states[state as usize] {
+            ids.push(if target == states.words[state as usize] {
                 state
             } else {
-                self.intern(target)
+                states.intern(target)
             });
         }
+        drop(states);
         ids.sort_unstable();
         ids.dedup();
         let next = match ids[..] {
@@ -144,7 +208,7 @@ impl Space {
         };
         self.keys[slot] = u64::from(state) << 32 | u64::from(class);
         self.next[slot] = next;
-        self.edges += 1;
+        self.count += 1;
         next
     }
 
@@ -175,37 +239,7 @@ impl Space {
         }
     }
 
-    /// Forgets all but these states and classes; both are renumbered in the order given.
-    pub fn retain(&mut self, states: &[u32], classes: &[u32]) {
-        let kept: Vec<State> =
-            states.iter().map(|&s| std::mem::take(&mut self.states[s as usize])).collect();
-        let number: HashMap<u32, u32> =
-            classes.iter().enumerate().map(|(i, &c)| (c, i as u32)).collect();
-        let class_ids = std::mem::take(&mut self.class_ids)
-            .into_iter()
-            .filter_map(|(class, c)| number.get(&c).map(|&n| (class, n)))
-            .collect();
-        let kinds = classes.iter().map(|&c| self.kinds[c as usize]).collect();
-        *self = Space {
-            state_ids: kept.iter().cloned().zip(0..).collect(),
-            states: kept,
-            kinds,
-            class_ids,
-            ..Space::default()
-        };
-    }
-
-    /// All that may be the id of a value: words of states, and what operations carry.
-    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        let of = |k: &Kind| [k.sample.key.0, k.sample.arg.0, k.sample.out.0];
-        self.states.iter().flatten().copied().chain(self.kinds.iter().flat_map(of))
-    }
-
-    /// Bytes held, roughly.
     pub fn bytes(&self) -> usize {
-        let words = self.states.first().map_or(0, Vec::len);
-        self.states.len() * (2 * (words * 8 + 24) + 16)
-            + self.keys.len() * 24
-            + self.kinds.len() * 140
+        self.keys.len() * 24 + self.many.len() * 4
     }
 }

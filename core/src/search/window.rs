@@ -1,21 +1,15 @@
 //! The window: the operations that are open, and every configuration the past permits.
 
-use super::bits::Bits;
-use super::set::{Config, Set};
-use super::space::{Context, Next, Space};
-use crate::check::{Budget, Limit};
-use crate::history::{Operation, Outcome, OPEN};
-use crate::model::Effect;
+use std::sync::atomic::Ordering;
 
-#[derive(Clone, Copy)]
-struct Slot<const W: usize> {
-    op: u32,
-    class: u32,
-    ret: u32,
-    blind: bool,
-    /// Open operations of the same class that go first: those that end earlier.
-    twins: Bits<W>,
-}
+use super::bits::Bits;
+use super::exchange;
+use super::front::{Event, Front, ANYBODY};
+use super::open::Open;
+use super::set::Config;
+use super::space::{Context, Space};
+use crate::check::{Budget, Limit};
+use crate::history::Operation;
 
 /// What a linearization did: an operation that may change the state, and where it led.
 #[derive(Clone, Copy)]
@@ -29,18 +23,10 @@ pub struct Link {
 pub const NO_LINK: u32 = u32::MAX;
 pub const NO_OP: u32 = u32::MAX;
 /// States and transitions of a stream are dropped when they take more than this.
-pub const COMPACT_BYTES: usize = 16 << 20;
+const COMPACT_BYTES: usize = 16 << 20;
 const LINKS_KEPT: usize = 1 << 22;
-
-/// What a state permits, for the event at hand.
-struct Moves<const W: usize> {
-    /// Read-only operations that are legal.
-    readers: Bits<W>,
-    /// Others that are legal.
-    legal: Bits<W>,
-    /// Where they lead: `Window::leads[leads + slot]`.
-    leads: usize,
-}
+/// Configurations from which on an event is worth more than one thread.
+const SHARED: usize = 256;
 
 pub enum Step {
     Possible,
@@ -50,39 +36,23 @@ pub enum Step {
 
 pub struct Window<const W: usize> {
     pub space: Space,
-    /// Bytes of `space` from which on `compact` is worth it.
-    pub compact_at: usize,
-    slots: Vec<Slot<W>>,
-    taken: Bits<W>,
-    /// Open operations that never change a state.
-    readers: Bits<W>,
-    /// Open operations that may, and whose completion is to come.
-    writers: Bits<W>,
-    /// Those of `writers` that can happen in every state.
-    total: Bits<W>,
-    /// Operations of unknown outcome that may change a state.
-    unknown: Bits<W>,
+    /// Bytes of states and transitions from which on `compact` is worth it.
+    compact_at: usize,
+    open: Open<W>,
     configs: Vec<Config<W>>,
+    /// The first works alone while there is little to do.
+    pub fronts: Vec<Front<W>>,
     pub links: Vec<Link>,
     links_limit: usize,
     keep_links: bool,
-    steps: u64,
-    // For the event at hand, kept for their memory.
-    next: Set<W>,
-    seen: Set<W>,
-    moves: Vec<Moves<W>>,
-    moves_of: Vec<(u32, u32)>, // by state: event, entry of `moves`
-    leads: Vec<Next>,
-    event: u32,
 }
 
 impl<const W: usize> Window<W> {
     pub fn new(context: Context, keep_links: bool) -> Self {
-        let mut space = Space::default();
-        let initial = space.initial(context);
+        let space = Space::default();
         let mut links = Vec::new();
         let mut configs = Vec::new();
-        for state in initial {
+        for state in space.initial(context) {
             let link = if keep_links { links.len() as u32 } else { NO_LINK };
             if keep_links {
                 links.push(Link { before: NO_LINK, op: NO_OP, state });
@@ -92,23 +62,12 @@ impl<const W: usize> Window<W> {
         Window {
             space,
             compact_at: COMPACT_BYTES,
-            slots: Vec::new(),
-            taken: Bits::EMPTY,
-            readers: Bits::EMPTY,
-            writers: Bits::EMPTY,
-            total: Bits::EMPTY,
-            unknown: Bits::EMPTY,
+            open: Open::new(),
             configs,
+            fronts: vec![Front::new()],
             links,
             links_limit: LINKS_KEPT,
             keep_links,
-            steps: 0,
-            next: Set::new(),
-            seen: Set::new(),
-            moves: Vec::new(),
-            moves_of: Vec::new(),
-            leads: Vec::new(),
-            event: 0,
         }
     }
 
@@ -119,7 +78,7 @@ impl<const W: usize> Window<W> {
 
     /// True if one more operation fits.
     pub fn has_room(&self) -> bool {
-        self.taken.first_free().is_some()
+        self.open.has_room()
     }
 
     /// The end of some linearization of all that has ended, in `links`.
@@ -129,13 +88,6 @@ impl<const W: usize> Window<W> {
 
     /// The same with more room.
     pub fn widen<const V: usize>(self) -> Window<V> {
-        let slots = self.slots.iter().map(|s| Slot {
-            op: s.op,
-            class: s.class,
-            ret: s.ret,
-            blind: s.blind,
-            twins: s.twins.widen(),
-        });
         let configs = self.configs.iter().map(|c| Config {
             state: c.state,
             link: c.link,
@@ -144,288 +96,98 @@ impl<const W: usize> Window<W> {
             used: c.used.widen(),
         });
         Window {
-            slots: slots.collect(),
             configs: configs.collect(),
             space: self.space,
             compact_at: self.compact_at,
-            taken: self.taken.widen(),
-            readers: self.readers.widen(),
-            writers: self.writers.widen(),
-            total: self.total.widen(),
-            unknown: self.unknown.widen(),
+            open: self.open.widen(),
+            fronts: vec![Front::new()],
             links: self.links,
             links_limit: self.links_limit,
             keep_links: self.keep_links,
-            steps: self.steps,
-            next: Set::new(),
-            seen: Set::new(),
-            moves: Vec::new(),
-            moves_of: Vec::new(),
-            leads: Vec::new(),
-            event: 0,
         }
     }
 
     /// `op` is invoked; its completion, `ret`, is known already. There must be room.
     pub fn begin(&mut self, context: Context, number: u32, op: &Operation) {
-        let class = self.space.class(context, op);
-        let effect = self.space.effect(class);
-        let i = self.taken.first_free().expect("there is room");
-        let blind = effect == Effect::Blind;
-        let mut slot = Slot { op: number, class, ret: op.ret, blind, twins: Bits::EMPTY };
-        self.taken.set(i);
-        if op.ret == OPEN || op.outcome == Outcome::Info {
-            for k in self.writers.iter().chain(self.unknown.iter()) {
-                if self.slots[k].class == class {
-                    slot.twins.set(k);
-                }
-            }
-            self.unknown.set(i);
-        } else if self.space.read_only(class) {
-            self.readers.set(i);
-        } else {
-            for k in self.writers.iter() {
-                if self.slots[k].class == class {
-                    if self.slots[k].ret < op.ret {
-                        slot.twins.set(k);
-                    } else {
-                        self.slots[k].twins.set(i);
-                    }
-                }
-            }
-            for u in self.unknown.iter() {
-                if self.slots[u].class == class {
-                    self.slots[u].twins.set(i);
-                }
-            }
-            self.writers.set(i);
-            if effect != Effect::Depends {
-                self.total.set(i);
-            }
-        }
-        if i == self.slots.len() {
-            self.slots.push(slot);
-        } else {
-            self.slots[i] = slot;
-        }
+        self.open.add(&mut self.space, context, number, op);
     }
 
     /// Operation `number` completes: what could have happened until now?
     pub fn end(&mut self, context: Context, number: u32, budget: &Budget) -> Step {
-        let r = self
-            .readers
-            .iter()
-            .chain(self.writers.iter())
-            .find(|&i| self.slots[i].op == number)
-            .expect("only what began ends");
-        let reads = self.readers.has(r);
-        self.event += 1;
-        self.moves.clear();
-        self.leads.clear();
-        self.next.clear();
-        self.seen.clear();
-        let configs = std::mem::take(&mut self.configs);
-        for &config in &configs {
-            let mut c = config;
-            if c.settled.has(r) {
-                self.pass(c, r);
-                if reads || c.used.has(r) {
-                    continue;
-                }
-            } else if reads
-                && self.space.step(context, c.state, self.slots[r].class) != Next::Nowhere
-            {
-                self.pass(c, r);
-                continue;
+        let r = self.open.slot_of(number);
+        let fronts = self.fronts_for(context, budget);
+        for (i, front) in self.fronts[..fronts].iter_mut().enumerate() {
+            front.start(i, fronts);
+        }
+        let owners = owners(&self.configs, fronts);
+        let event = Event {
+            context,
+            space: &self.space,
+            open: &self.open,
+            r,
+            configs: &self.configs,
+            owners: &owners,
+            first_link: self.keep_links.then_some(self.links.len() as u32),
+            bytes: self.links.len() * std::mem::size_of::<Link>()
+                + self.configs.len() * std::mem::size_of::<Config<W>>(),
+            budget,
+        };
+        let limit = match &mut self.fronts[..fronts] {
+            [front] => {
+                front.take(&event);
+                front.advance(&event, usize::MAX)
             }
-            let m = self.moves(context, c.state);
-            c.settled = c.settled.or(&self.moves[m].readers);
-            self.seen.add(&c);
+            several => exchange::run(several, &event),
+        };
+        if let Some(limit) = limit {
+            return Step::Exhausted(limit);
         }
-        let mut at = 0;
-        while at < self.seen.len() {
-            if let Some(&c) = self.seen.get(at) {
-                self.steps += 1;
-                if self.steps.is_multiple_of(256) {
-                    if budget.expired() {
-                        return Step::Exhausted(Limit::Time);
-                    }
-                    if self.bytes() > budget.memory_bytes {
-                        return Step::Exhausted(Limit::Memory);
-                    }
-                }
-                self.expand(context, &c, r);
-            }
-            at += 1;
+        self.collect_links(fronts);
+        self.configs.clear();
+        for front in &mut self.fronts[..fronts] {
+            front.next.drain(&mut self.configs);
         }
-        self.configs = configs;
-        self.next.drain(&mut self.configs);
-        self.taken.clear(r);
-        self.readers.clear(r);
-        self.writers.clear(r);
-        self.total.clear(r);
-        for i in self.taken.iter() {
-            self.slots[i].twins.clear(r);
-        }
+        self.open.remove(r);
         if self.configs.is_empty() {
             return Step::Impossible;
         }
         if self.links.len() > self.links_limit {
             self.forget_links();
         }
+        let edges = self.fronts.iter().map(|f| f.edges.bytes()).sum::<usize>();
+        if !self.keep_links && self.space.bytes() + edges > self.compact_at {
+            self.compact();
+            self.compact_at = (self.space.bytes() * 2).max(COMPACT_BYTES);
+        }
         Step::Possible
     }
 
-    fn bytes(&self) -> usize {
-        self.next.bytes()
-            + self.seen.bytes()
-            + self.links.len() * std::mem::size_of::<Link>()
-            + self.space.bytes()
-            + self.configs.len() * std::mem::size_of::<Config<W>>()
+    /// How many threads the next event is worth.
+    fn fronts_for(&mut self, context: Context, budget: &Budget) -> usize {
+        if self.configs.len() < SHARED || !context.model.parallel() {
+            return 1;
+        }
+        let fronts = 1 + budget.spare.load(Ordering::Relaxed);
+        while self.fronts.len() < fronts {
+            self.fronts.push(Front::new());
+        }
+        fronts
     }
 
-    /// What `state` permits now.
-    fn moves(&mut self, context: Context, state: u32) -> usize {
-        if state as usize >= self.moves_of.len() {
-            self.moves_of.resize((state as usize + 1).next_power_of_two(), (0, 0));
+    fn collect_links(&mut self, fronts: usize) {
+        let fronts = &mut self.fronts[..fronts];
+        if let [front] = fronts {
+            self.links.append(&mut front.links);
+            return;
         }
-        let (event, m) = self.moves_of[state as usize];
-        if event == self.event {
-            return m as usize;
+        let most = fronts.iter().map(|f| f.links.len()).max().unwrap_or(0);
+        let filler = Link { before: NO_LINK, op: NO_OP, state: 0 };
+        for i in 0..most {
+            self.links.extend(fronts.iter().map(|f| *f.links.get(i).unwrap_or(&filler)));
         }
-        let mut readers = Bits::EMPTY;
-        for i in self.readers.iter() {
-            if self.space.step(context, state, self.slots[i].class) != Next::Nowhere {
-                readers.set(i);
-            }
+        for front in fronts {
+            front.links.clear();
         }
-        let leads = self.leads.len();
-        self.leads.resize(leads + self.slots.len(), Next::Nowhere);
-        let mut legal = Bits::EMPTY;
-        for i in self.writers.or(&self.unknown).iter() {
-            let next = self.space.step(context, state, self.slots[i].class);
-            if next != Next::Nowhere {
-                legal.set(i);
-                self.leads[leads + i] = next;
-            }
-        }
-        let m = self.moves.len();
-        self.moves.push(Moves { readers, legal, leads });
-        self.moves_of[state as usize] = (self.event, m as u32);
-        m
-    }
-
-    /// `c` is ready for the end of `r`.
-    fn pass(&mut self, mut c: Config<W>, r: usize) -> Option<usize> {
-        c.settled.clear(r);
-        c.used.clear(r);
-        c.tag = 0;
-        self.next.add(&c)
-    }
-
-    /// All that one more operation can make of `c`, on the way to the end of `r`.
-    fn expand(&mut self, context: Context, c: &Config<W>, r: usize) {
-        let m = self.moves(context, c.state);
-        let leads = self.moves[m].leads;
-        let legal = self.moves[m].legal.minus(&c.used);
-        for x in legal.iter() {
-            let Slot { op, blind, twins, .. } = self.slots[x];
-            let known = self.writers.has(x);
-            let twins = twins.minus(&c.used);
-            if !twins.is_empty() {
-                // One that does the same goes first; unless it need not any more and x must.
-                let must = known && !blind && !c.settled.has(x);
-                if !must || twins.iter().any(|y| !c.settled.has(y)) {
-                    continue;
-                }
-            }
-            let next = self.leads[leads + x];
-            for t in 0..self.space.count(next) {
-                let state = self.space.target(next, t);
-                let still = state == c.state;
-                let settles = blind && !self.total.is_subset(&c.settled.or(&Bits::one(x)));
-                if still && !settles && (!known || c.settled.has(x)) {
-                    continue; // it would be used up for nothing
-                }
-                if c.tag != 0 && self.idle(context, c, x, state, r) {
-                    continue;
-                }
-                let mut d = *c;
-                d.state = state;
-                d.tag = 0;
-                d.used.set(x);
-                if known {
-                    d.settled.set(x);
-                }
-                if blind {
-                    d.settled = d.settled.or(&self.total);
-                }
-                if x == r {
-                    let added = self.pass(d, r);
-                    self.link(added, true, c.link, op, state);
-                    continue;
-                }
-                let m = self.moves(context, state);
-                let read = self.moves[m].readers.minus(&d.settled);
-                d.settled = d.settled.or(&read);
-                if d.settled.has(r) {
-                    let added = self.pass(d, r);
-                    self.link(added, true, c.link, op, state);
-                    if self.readers.has(r) || d.used.has(r) {
-                        continue;
-                    }
-                }
-                if read.is_empty() && !still {
-                    // Nothing came of x yet: the next operation must depend on it.
-                    d.tag = 1 + (u64::from(c.state) << 16 | x as u64);
-                }
-                let added = self.seen.add(&d);
-                self.link(added, false, c.link, op, state);
-            }
-        }
-    }
-
-    fn link(&mut self, added: Option<usize>, next: bool, before: u32, op: u32, state: u32) {
-        let (Some(i), true) = (added, self.keep_links) else { return };
-        let link = self.links.len() as u32;
-        self.links.push(Link { before, op, state });
-        if next {
-            self.next.set_link(i, link);
-        } else {
-            self.seen.set_link(i, link);
-        }
-    }
-
-    /// True if the operation before `x` (it is in the tag of `c`) might as well be left out, or
-    /// come after `x`, where `x` leads to `target`.
-    fn idle(&mut self, context: Context, c: &Config<W>, x: usize, target: u32, r: usize) -> bool {
-        let (from, w) = ((c.tag - 1) >> 16, ((c.tag - 1) & 0xffff) as usize);
-        let m = self.moves(context, from as u32);
-        let direct = self.leads[self.moves[m].leads + x];
-        if self.space.leads_to(direct, target) {
-            // Left out, unless it settled what x does not; or settled itself by x.
-            let (w_blind, x_blind) = (self.slots[w].blind, self.slots[x].blind);
-            let unknown = !self.writers.has(w);
-            if unknown && (!w_blind || x_blind) || self.total.has(w) && x_blind {
-                return true;
-            }
-        }
-        if self.slots[w].class == self.slots[x].class {
-            // Twins have their own order, which slots (used again) do not keep. With both rules no
-            // order might be left; without this one always is (docs/explanation/checking.md).
-            return false;
-        }
-        if x != r && w < x {
-            return false; // of two that commute the one in the lower slot goes first
-        }
-        for i in 0..self.space.count(direct) {
-            let between = self.space.target(direct, i);
-            let swapped = self.space.step(context, between, self.slots[w].class);
-            if self.space.leads_to(swapped, target) {
-                return true;
-            }
-        }
-        false
     }
 
     /// Drops links that lead to no configuration.
@@ -440,14 +202,16 @@ impl<const W: usize> Window<W> {
         }
         let mut number = vec![NO_LINK; self.links.len()];
         let mut kept = Vec::new();
-        for (i, link) in self.links.iter().enumerate() {
+        for i in 0..self.links.len() {
             if live[i] {
                 number[i] = kept.len() as u32;
-                let before = match link.before {
-                    NO_LINK => NO_LINK,
-                    b => number[b as usize],
-                };
-                kept.push(Link { before, ..*link });
+                kept.push(self.links[i]);
+            }
+        }
+        // (a link may stand before the one that it follows)
+        for link in &mut kept {
+            if link.before != NO_LINK {
+                link.before = number[link.before as usize];
             }
         }
         for c in &mut self.configs {
@@ -462,17 +226,35 @@ impl<const W: usize> Window<W> {
         let mut states: Vec<u32> = self.configs.iter().map(|c| c.state).collect();
         states.sort_unstable();
         states.dedup();
-        let mut classes: Vec<u32> = self.taken.iter().map(|i| self.slots[i].class).collect();
-        classes.sort_unstable();
-        classes.dedup();
+        let classes = self.open.classes();
         self.space.retain(&states, &classes);
         for c in &mut self.configs {
             c.state = states.binary_search(&c.state).expect("kept") as u32;
         }
-        for i in self.taken.iter() {
-            let slot = &mut self.slots[i];
-            slot.class = classes.binary_search(&slot.class).expect("kept") as u32;
+        self.open.renumber(&classes);
+        for front in &mut self.fronts {
+            front.forget_states();
         }
-        self.moves_of.clear();
     }
+}
+
+/// States shared out to fronts so that each gets about as many configurations.
+fn owners<const W: usize>(configs: &[Config<W>], fronts: usize) -> Vec<u32> {
+    if fronts == 1 {
+        return Vec::new();
+    }
+    let states = configs.iter().map(|c| c.state as usize + 1).max().unwrap_or(0);
+    let mut sizes: Vec<(usize, usize)> = (0..states).map(|state| (0, state)).collect();
+    for c in configs {
+        sizes[c.state as usize].0 += 1;
+    }
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    let mut owners = vec![ANYBODY; states];
+    let mut loads = vec![0; fronts];
+    for (size, state) in sizes.into_iter().take_while(|s| s.0 > 0) {
+        let least = (0..fronts).min_by_key(|&f| loads[f]).unwrap_or(0);
+        loads[least] += size;
+        owners[state] = least as u32;
+    }
+    owners
 }

@@ -6,14 +6,21 @@
 
 use std::collections::HashMap;
 
-use super::space::{Context, Next, Space};
+use super::space::{Context, Edges, Next, Space};
 use super::window::{Link, NO_LINK, NO_OP};
 use super::Event;
 use crate::model::Effect;
 
+/// What the search knows of states and operations.
+pub struct Asked<'a> {
+    pub space: &'a mut Space,
+    pub edges: &'a mut Edges,
+}
+
 struct Replay<'a> {
     context: Context<'a>,
     space: &'a mut Space,
+    edges: &'a mut Edges,
     state: u32,
     /// Operations to come, last first: (operation, state after it).
     path: Vec<(u32, u32)>,
@@ -31,7 +38,7 @@ struct Replay<'a> {
 
 pub fn replay(
     context: Context,
-    space: &mut Space,
+    asked: Asked,
     links: &[Link],
     last: u32,
     events: &[Event],
@@ -48,7 +55,8 @@ pub fn replay(
     let linearized: HashMap<u32, ()> = path.iter().map(|&(op, _)| (op, ())).collect();
     let mut r = Replay {
         context,
-        space,
+        space: asked.space,
+        edges: asked.edges,
         state,
         path,
         order: Vec::with_capacity(events.len() / 2),
@@ -103,7 +111,7 @@ impl Replay<'_> {
         while i < self.waiting.len() {
             let op = self.waiting[i];
             let class = self.class(op);
-            if self.space.step(self.context, self.state, class) == Next::Nowhere {
+            if self.edges.step(self.context, self.space, self.state, class) == Next::Nowhere {
                 i += 1;
             } else {
                 self.order.push(op);

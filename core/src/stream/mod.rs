@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::check::{Budget, Limit};
+use crate::check::{Budget, Limit, NO_SPARE};
 use crate::formats::{Builder, Event, Kind};
 use crate::history::{History, Operation, Outcome, ValueId, OPEN};
 use crate::model::Model;
@@ -299,6 +299,7 @@ impl Stream {
             deadline: Instant::now().checked_add(self.time),
             memory_bytes: self.memory_bytes,
             cancel: &never,
+            spare: &NO_SPARE, // (the load that is being checked needs the other cores)
         };
         match key.advance(&self.builder.history, last, &budget) {
             Ok(None) => key.drop_done(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::check::{Budget, Limit};
 use crate::history::{History, Operation};
 use crate::model::Model;
-use crate::search::{kept, Context, Found, Window, COMPACT_BYTES};
+use crate::search::{kept, Context, Found, Window};
 
 pub struct Search {
     model: Arc<dyn Model>,
@@ -106,31 +106,17 @@ impl Wide {
 
     fn end(&mut self, context: Context, number: u32, budget: &Budget) -> Found {
         match self {
-            Wide::One(w) => end(w, context, number, budget),
-            Wide::Four(w) => end(w, context, number, budget),
-            Wide::Sixteen(w) => end(w, context, number, budget),
-            Wide::Most(w) => end(w, context, number, budget),
+            Wide::One(w) => w.end(context, number, budget),
+            Wide::Four(w) => w.end(context, number, budget),
+            Wide::Sixteen(w) => w.end(context, number, budget),
+            Wide::Most(w) => w.end(context, number, budget),
         }
     }
 }
 
-fn end<const W: usize>(
-    window: &mut Window<W>,
-    context: Context,
-    number: u32,
-    budget: &Budget,
-) -> Found {
-    let found = window.end(context, number, budget);
-    if matches!(found, Found::Possible) && window.space.bytes() > window.compact_at {
-        window.compact();
-        window.compact_at = (window.space.bytes() * 2).max(COMPACT_BYTES);
-    }
-    found
-}
-
 fn words<const W: usize>(window: &mut Window<W>) -> Vec<u64> {
     window.compact();
-    let mut words: Vec<u64> = window.space.words().collect();
+    let mut words = window.space.words();
     words.sort_unstable();
     words.dedup();
     words

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use _core::check::{Answer, Budget};
+use _core::check::{Answer, Budget, NO_SPARE};
 use _core::history::{History, Outcome};
 use _core::oracle::{self, Plain};
 use _core::registry::{find, Initial, Options, Spec};
@@ -24,7 +24,7 @@ pub struct Tally {
 }
 
 fn unlimited(cancel: &AtomicBool) -> Budget<'_> {
-    Budget { deadline: None, memory_bytes: usize::MAX, cancel }
+    Budget { deadline: None, memory_bytes: usize::MAX, cancel, spare: &NO_SPARE }
 }
 
 pub fn options(history: &mut History, model: &str, given: &Plain) -> Options {

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-use _core::check::{Answer, Budget};
+use _core::check::{Answer, Budget, NO_SPARE};
 use _core::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 use _core::model::{Model, State};
 
@@ -49,7 +49,7 @@ pub fn list(history: &mut History, members: &[ValueId]) -> ValueId {
 }
 
 pub fn budget(cancel: &AtomicBool) -> Budget<'_> {
-    Budget { deadline: None, memory_bytes: 1 << 30, cancel }
+    Budget { deadline: None, memory_bytes: 1 << 30, cancel, spare: &NO_SPARE }
 }
 
 /// Whether an operation takes part in the order at all, and whether it must.
