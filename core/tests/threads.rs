@@ -104,7 +104,7 @@ fn several_threads_and_one_agree() {
         }
     }
     println!("{valid} valid, {invalid} invalid, {shared} on several threads");
-    assert!(valid >= 3 && invalid >= 3 && shared >= 8, "{valid}, {invalid}, {shared}");
+    assert!(valid >= 3 && invalid >= 3 && shared >= 5, "{valid}, {invalid}, {shared}");
 }
 
 #[test]

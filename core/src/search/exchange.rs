@@ -4,22 +4,27 @@
 //! They go step by step, as one alone does: all look at what one more operation led to before
 //! any looks at what comes of that. Out of step they would look at much that is covered later.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::front::{Arrival, Event, Front};
 use crate::check::Limit;
 
+/// Looks at the others before a front goes to sleep, some tens of microseconds.
+const SPINS: usize = 10_000;
+
 /// Where fronts meet after each step.
 struct Meeting<const W: usize> {
     table: Mutex<Table<W>>,
     changed: Condvar,
+    /// Steps that all have taken.
+    steps: AtomicU64,
 }
 
 struct Table<const W: usize> {
     /// By front: batches for it.
     batches: Vec<Vec<Vec<Arrival<W>>>>,
-    /// Steps that all have taken, and fronts that wait for the others to end the next.
-    steps: u64,
+    /// Fronts that wait for the others to end the step.
     waiting: usize,
     /// Somebody found something in this step.
     more: bool,
@@ -30,9 +35,8 @@ struct Table<const W: usize> {
 impl<const W: usize> Meeting<W> {
     fn new(fronts: usize) -> Self {
         let batches = (0..fronts).map(|_| Vec::new()).collect();
-        let (steps, waiting, more, over, limit) = (0, 0, false, false, None);
-        let table = Table { batches, steps, waiting, more, over, limit };
-        Meeting { table: Mutex::new(table), changed: Condvar::new() }
+        let table = Table { batches, waiting: 0, more: false, over: false, limit: None };
+        Meeting { table: Mutex::new(table), changed: Condvar::new(), steps: AtomicU64::new(0) }
     }
 
     fn table(&self) -> MutexGuard<'_, Table<W>> {
@@ -43,6 +47,7 @@ impl<const W: usize> Meeting<W> {
         let mut table = self.table();
         table.over = true;
         table.limit = table.limit.or(limit);
+        self.steps.fetch_add(1, Ordering::Release);
         self.changed.notify_all();
     }
 
@@ -60,11 +65,21 @@ impl<const W: usize> Meeting<W> {
         if table.waiting == table.batches.len() {
             table.over |= !table.more;
             (table.waiting, table.more) = (0, false);
-            table.steps += 1;
+            self.steps.fetch_add(1, Ordering::Release);
             self.changed.notify_all();
         } else {
-            let steps = table.steps;
-            while table.steps == steps && !table.over {
+            let steps = self.steps.load(Ordering::Acquire);
+            let waits = || self.steps.load(Ordering::Acquire) == steps;
+            // Most steps are short: to sleep would take longer than what is waited for.
+            drop(table);
+            for _ in 0..SPINS {
+                if !waits() {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            table = self.table();
+            while waits() && !table.over {
                 table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
             }
         }

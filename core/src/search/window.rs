@@ -26,7 +26,7 @@ pub const NO_OP: u32 = u32::MAX;
 const COMPACT_BYTES: usize = 16 << 20;
 const LINKS_KEPT: usize = 1 << 22;
 /// Configurations from which on an event is worth more than one thread.
-const SHARED: usize = 256;
+const SHARED: usize = 1024;
 
 pub enum Step {
     Possible,
