@@ -33,7 +33,7 @@ _WEIGHTS = {
     "swap-wipe": 3,
     "swap-clock": 1,
     "swap-sleep": 3,
-    "rivals": 1,
+    "rivals": 2,
     "relay": 1,
 }
 MIX = Mix(

@@ -208,8 +208,8 @@ class _Timeline:
         if not any(self._weights.values()):  # all weighed away: the user's word for "none"
             self._weights = {}
         self._slots = [slot & self._weights.keys() for slot in mix.slots]
-        rng.shuffle(self._slots)
-        self._count = 0
+        # In their order, so that of two alike neither is far, and from anywhere.
+        self._count = rng.randrange(len(self._slots))
 
     def fill(
         self,
