@@ -288,6 +288,29 @@ def test_the_model_is_guessed(model: str, rows: list[tuple[str, object, object]]
     assert _core.check(history, model)["verdict"] == "valid"
 
 
+def test_an_index_may_be_nil() -> None:
+    event = "{:process 0, :type :invoke, :f :write, :index nil, :time nil, :value 1}"
+    assert args(read(event)) == [1]
+
+
+def test_a_tag_says_that_all_values_are_tuples() -> None:
+    tuples = "{:process 0, :type :invoke, :f :read, :value #jepsen.independent.Tuple [0 nil]}\n"
+    plain = "{:process 1, :type :invoke, :f :cas, :value [1 2]}\n"
+    assert [read(tuples + plain).operation(n)["key"] for n in range(2)] == [0, 1]
+    with pytest.raises(_core.FormatError, match="no tuple"):
+        read(tuples + "{:process 1, :type :invoke, :f :write, :value 7}\n")
+
+
+def test_a_key_of_a_value_is_no_key_of_the_event() -> None:
+    history = read("{:process 0, :type :invoke, :f :write, :value {:key 1}}\n")
+    assert history.format == "edn"
+
+
+def test_a_json_array_is_told_from_edn() -> None:
+    with pytest.raises(_core.FormatError, match="one JSON array"):
+        read('[{"process": 0, "type": "invoke", "f": "read"}]')
+
+
 def test_a_model_that_cannot_be_guessed() -> None:
     history = _core.History.from_ops([(0, "frobnicate", None, 1, 1, "ok", 0, 1)])
     with pytest.raises(HistoryError, match="cannot guess the model from the functions frobnicate"):

@@ -477,7 +477,8 @@ impl Builder {
             return Ok(());
         }
         let keyed = self.history.ops.iter().any(|op| op.key != ValueId::NIL);
-        if wanted.is_none() && (keyed || !self.are_tuples()) {
+        // (said by a tag, they are: one that is not is an error, not a reason to doubt all)
+        if wanted.is_none() && (keyed || !(self.tuples || self.are_tuples())) {
             return Ok(());
         }
         let values = &self.history.values;
@@ -525,7 +526,7 @@ impl Builder {
                 || pair(op.arg).is_some_and(|(_, value)| pair(value).is_some())
         };
         let ops = &self.history.ops;
-        ops.iter().all(fits) && (self.tuples || ops.iter().all(tells))
+        ops.iter().all(|op| fits(op) && tells(op))
     }
 
     pub fn finish(mut self, format: Format, bytes_read: u64) -> Parsed {

@@ -244,7 +244,7 @@ impl<'a> Edn<'a> {
             let name = self.token()?;
             self.next_byte()?;
             match name {
-                b":index" => event.index = Some(self.integer(":index")? as u64),
+                b":index" => event.index = self.integer_or_nil(":index")?.map(|i| i as u64),
                 b":time" => event.time_ns = self.integer_or_nil(":time")?,
                 b":process" => process = Some(self.process(builder)?),
                 b":type" => {

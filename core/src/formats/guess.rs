@@ -6,6 +6,12 @@ const LINES_LOOKED_AT: usize = 200;
 const HINT: &str = "JSON lines, Jepsen's EDN or log lines, or CSV with named columns are \
                     understood; --format names one";
 
+/// Whether the event itself has a `:key`, and not a value of it.
+fn keyed(event: &[u8]) -> bool {
+    memchr::memmem::find(event, b":key ")
+        .is_some_and(|at| !event[1..at].iter().any(|b| matches!(b, b'{' | b'[' | b'(' | b'"')))
+}
+
 /// Leaves the input where it was.
 pub fn format(input: &mut Input) -> Result<Format, FormatError> {
     while input.rest().len() < 4096 && input.refill()? {}
@@ -30,8 +36,11 @@ pub fn format(input: &mut Input) -> Result<Format, FormatError> {
     if matches!(first[0], b'{' | b'[' | b'(' | b'#' | b';') {
         // Not the `[12:00:00]` that some logs begin their lines with.
         if !lines().any(jepsen_log::looks_like) {
-            let keyed = first[0] == b'{' && memchr::memmem::find(first, b":key ").is_some();
-            return Ok(if keyed { Format::Kv } else { Format::Edn });
+            if first[0] == b'[' && first[1..].trim_ascii_start().starts_with(b"{\"") {
+                return Err(FormatError::new(1, "one JSON array of all events", first)
+                    .with_hint("write one event a line: jq -c '.[]' FILE"));
+            }
+            return Ok(if first[0] == b'{' && keyed(first) { Format::Kv } else { Format::Edn });
         }
     }
     if lines().any(jepsen_log::looks_like) {
