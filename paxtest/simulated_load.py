@@ -9,6 +9,7 @@ from paxtest import generator as gen
 from paxtest import workloads
 from paxtest.generator import PENDING, Context, Generator, Invocation, lift
 from paxtest.operation import Op, Type
+from paxtest.workloads.many_keys import ManyKeys
 
 MODELS = {
     "register": "cas-register",
@@ -26,7 +27,6 @@ OPS_PER_KEY = {"append": 12, "counter": 12, "set": 12, "queue": 16, "multi": 16}
 as long as that, and so is the search where much is of unknown outcome. Else a key serves a whole
 seed, which is short."""
 NEVER_RETIRED = 100_000
-ALL = 1000
 
 
 class WorkloadLoad:
@@ -39,12 +39,15 @@ class WorkloadLoad:
             "key_prefix": name,
             "keys": 2 * keys if name == "queue" else keys,
             "ops_per_key": OPS_PER_KEY.get(name, NEVER_RETIRED),
-            "final_keys": ALL,  # what was lost of a key that was retired is to be seen, too
+            "final_keys": 1,  # and all that are active
         }
         if name in ("append", "counter", "set"):
             settings["reads"] = 0.45
         factory = workloads.load(name)
-        self._workload = factory(settings, seed=seed, nodes=nodes, concurrency=threads)
+        workload = factory(settings, seed=seed, nodes=nodes, concurrency=threads)
+        assert isinstance(workload, ManyKeys)
+        self._workload = workload
+        self._name, self._keys = name, settings["keys"]
         self._generator: Generator = lift(gen.limit(operations, self._workload.generator()))
         self._context = Context.start(threads, seed, nemesis=False)
         self._open: dict[int, Invocation] = {}
@@ -75,6 +78,9 @@ class WorkloadLoad:
         self._generator = self._generator.update(self._context, event)
 
     def finish(self, threads: Sequence[int]) -> None:
-        """Go on with the workload's final operations, by these threads."""
+        """Go on with the workload's final operations, by these threads: somebody asks about the
+        keys that were retired, and every node about those that are active."""
         self._context = self._context.only(sum(1 << thread for thread in threads))
-        self._generator = lift(self._workload.final_generator())
+        retired = range(self._workload.keys_opened() - self._keys)
+        parts = [self._workload.final_part(f"{self._name}{number}") for number in retired]
+        self._generator = lift([gen.concurrency_limit(1, parts), self._workload.final_generator()])

@@ -10,8 +10,8 @@ SlotId = int | tuple[str, int]
 
 def per_key(events: list[list[Any]]) -> bool:
     """Is this the trace of a node of the engine perkey?"""
-    starts = (event for event in events if event[1] == "start")
-    return any(event[9] == "versions" for event in starts)
+    start = next((event for event in events if event[1] == "start"), None)
+    return start is not None and start[9] == "versions"
 
 
 def place(slot: SlotId) -> str:

@@ -223,15 +223,19 @@ class Simulation:
 
     def _settled(self, clients: list[Client]) -> list[Client]:
         """Each client bound to one of the first members, but for those whose node will never
-        answer: its log is corrupt, or it is no member any more. Nobody where no leader is found:
-        too few are left."""
+        answer: its log is corrupt, or it is no member any more, or knows of no leader. Nobody
+        where no leader is found: too few are left."""
         leader = next((node.replica for node in self.nodes if node.leading), None)
         if leader is None and self._elects:
             return []
         gone = {node.name for node in self._voters if node.corrupt}
         if leader is not None:
             members = {name for name, _, role in leader.members() if role == "voter"}
-            gone |= {node.name for node in self._voters if node.name not in members}
+            gone |= {
+                node.name
+                for node in self._voters
+                if node.name not in members or not node.replica or not node.replica.leader_node
+            }
         for client in clients:
             client.settle(self._voters[client.thread % len(self._voters)])
         return [client for client in clients if client.node.name not in gone]
