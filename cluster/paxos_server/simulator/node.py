@@ -167,6 +167,8 @@ class SimulatedNode:
             return
         self._world.after(TICK_S, self._tick, life)
         self._turn(self.replica.tick)
+        if self.replica is not None:
+            self._go_on()
 
     def _synced(self, life: int) -> None:
         if self.replica is None or life != self._life:
@@ -221,7 +223,6 @@ class SimulatedNode:
             self.answers += len(out.replies)
             for number, reply in out.replies:
                 self._requests.pop(number)(reply)
-        self._go_on()
 
     def _go_on(self) -> None:
         """A node that knows by now who it is, goes on as that; one that was removed ends."""

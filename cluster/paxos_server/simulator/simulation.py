@@ -206,7 +206,8 @@ class Simulation:
         )
 
     def _deliver(self, source: str, destination: str, message: Message) -> None:
-        self._by_name[name_of(destination)].receive(source, message)
+        node = self._by_name.get(destination) or self._by_name[name_of(destination)]
+        node.receive(source, message)
 
     # --- load ---
 
