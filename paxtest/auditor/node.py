@@ -73,6 +73,7 @@ class NodeAudit(Walk):
         self._quorum: list[str] = []
         self._proposed: set[tuple[int, Ballot]] = set()
         self._furthest = 0  # slot in which this life has proposed
+        self._claims: dict[Ballot, list[tuple[int, Ballot, Ballot]]] = {}  # of promises not sent
 
     # --- restart and durability: I3 ---
 
@@ -102,6 +103,7 @@ class NodeAudit(Walk):
         self._configs = [(1, frozenset(nodes), q1)]
         self._incarnation = incarnation
         self._furthest = 0
+        self._claims.clear()
         self._fsynced = 0
         self._pending.clear()
         self._promise_lsn.clear()
@@ -188,6 +190,10 @@ class NodeAudit(Walk):
             if slot <= chosen_upto or slot < from_slot or said.get(slot) == (k, value):
                 continue
             told = said.get(slot)
+            if told is not None and told[0] > k:
+                # Accepted in the same turn, perhaps: then its record comes after the report.
+                self._claims.setdefault(b, []).append((slot, told[0], k))
+                continue
             what = "nothing" if told is None else f"ballot {ballot_text(told[0])}"
             yield self._fail(
                 "I6", at, f"reported {what} for slot {slot} in its promise of {ballot_text(b)}, but"
@@ -199,6 +205,14 @@ class NodeAudit(Walk):
         b = ballot(raw)
         # Not when it was made up: of two in one turn both reports come before both records.
         self._highest = max(self._highest, b)
+        for slot, told_ballot, k in self._claims.pop(b, ()):
+            if (slot, told_ballot) not in self._accept_lsn:
+                yield self._fail(
+                    "I6", at, f"reported ballot {ballot_text(told_ballot)} for slot {slot} in its"
+                    f" promise of {ballot_text(b)}, but had accepted ballot {ballot_text(k)} there",
+                    slot, b,
+                )  # fmt: skip
+                break
         lsn = self._promise_lsn.get(b)
         if b > self._durable_promise and (lsn is None or lsn > self._fsynced):
             yield self._fail(

@@ -103,6 +103,16 @@ def test_two_promises_of_one_turn_are_made_up_before_either_is_written() -> None
     assert [failure.lemma for failure in found.failed] == ["I4"]
 
 
+def test_an_acceptance_of_the_same_turn_is_written_after_the_promise_that_reports_it() -> None:
+    before = [*promised("n3", B1, 1), *accepted("n3", B1, X, 2)]
+    told = ["n3", "report", [3, "n2", 1], 1, [[1, B2, X]], 0]
+    written = [["n3", "accept", 3, 1, B2, X], ["n3", "promise", 4, [3, "n2", 1]]]
+    sent = [["n3", "fsync", 4], ["n3", "send", "n2", "1b", [3, "n2", 1]]]
+    assert not audit(traces(*before, told, *written, *sent)).failed
+    first = audit(traces(*before, told, written[1], *sent)).first("I6")
+    assert first is not None and "reported ballot 2.n2.1 for slot 1" in first.text
+
+
 def test_the_earliest_is_told_with_node_slot_ballot_and_moment() -> None:
     found = audit(traces(*CHOSEN, *SECOND, ["n2", "propose", 1, B2, Y, []]))
     first = found.earliest
