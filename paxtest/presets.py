@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 SYSTEM_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("hunt", "paxos"): {
-        "snapshot_every": 50,
+        "snapshot_every": 10,
         "window": 4,
         "batch_commands": 4,
         "election_s": 0.4,

@@ -103,7 +103,7 @@ def test_a_preset_gives_what_nobody_else_says(tmp_path: Path) -> None:
     plan = plans.load(path, ["system.options.reads=lease"], flags)
     assert plan.preset == "hunt" and plan.time_limit_s == 33 and plan.nemesis.kinds == ["kill"]
     assert plan.system.options["window"] == 9 and plan.system.options["reads"] == "lease"
-    assert plan.system.options["snapshot_every"] == 50
+    assert plan.system.options["snapshot_every"] == 10
     assert plan.workload.name == "append" and plan.workload.options == {"keys": 4, "readers": 0.25}
     third = plans.load(
         None, ["workload.name=mine.py:Load", "system.name=x.py:S"], {"preset": "hunt"}
