@@ -270,6 +270,8 @@ class Replica:
 
     def ended(self) -> str | None:
         """Why this node must end: it was removed, and not added again for a while."""
+        if not self._roles.configurations.retired:
+            return None  # asked at every turn, and true of most clusters
         if not self._roles.removed():
             self._removed_s = None
             return None
