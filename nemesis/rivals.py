@@ -23,8 +23,8 @@ _AFTER_S = 0.4  # in which the old leader goes on before the next one is struck
 
 
 class RivalsAction:
-    """The leader stands still for as long as others wait for it, deaf to half of them; then the
-    next one, until the time is over. Where one of that half has been elected meanwhile, the old
+    """The leader stands still for as long as others wait for it, deaf to half of them, and with it
+    all but one of the other half; then the next one, until the time is over. Where one of that half has been elected meanwhile, the old
     leader goes on leading, before voters that hear both, and learns of its fall from their
     refusals alone, if it listens to them.
     """
@@ -58,10 +58,12 @@ class RivalsAction:
         self._cut = between([leader], unheard)
         await self._context.ground.cut(self._fault.id, self._cut)
         still_s = self._rng.uniform(*_STILL_S)
-        if leader in self._pids:
-            stop = Stutter({leader: self._pids[leader]}, [still_s, 0.0], self._context)
-            self._stops.append(stop)
-            stop.begin()
+        # All but one of those that it hears stand still too, or one of them would be elected.
+        heard = [node for node in others if node not in unheard]
+        still = {n: self._pids[n] for n in [leader, *heard[1:]] if n in self._pids}
+        stop = Stutter(still, [still_s, 0.0], self._context)
+        self._stops.append(stop)
+        stop.begin()
         self._told.append(f"{leader} for {still_s:.2f} s without {' '.join(unheard)}")
         await asyncio.sleep(still_s + _AFTER_S)
 
