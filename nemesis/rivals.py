@@ -24,9 +24,9 @@ _AFTER_S = 0.4  # in which the old leader goes on before the next one is struck
 
 class RivalsAction:
     """The leader stands still for as long as others wait for it, deaf to half of them, and with it
-    all but one of the other half; then the next one, until the time is over. Where one of that half has been elected meanwhile, the old
-    leader goes on leading, before voters that hear both, and learns of its fall from their
-    refusals alone, if it listens to them.
+    all but one of the other half; then the next one, until the time is over. Where one that it
+    does not hear has been elected meanwhile, the old leader goes on leading, before voters that
+    hear both, and learns of its fall from their refusals alone, if it listens to them.
     """
 
     def __init__(self, pids: dict[str, int], fault: PlannedFault, context: Context) -> None:
