@@ -2,9 +2,10 @@
 //! (process, type, f, key, value, time_ns, ...), or one operation a row (process, f, key, arg,
 //! out, invoked_ns, completed_ns, type).
 
-use super::builder::{Event, Kind, Row};
 use super::jsonl::json_value;
+use super::rows::Row;
 use super::{Builder, FormatError, Input};
+use super::{Event, Kind};
 use crate::history::{Value, ValueId};
 
 const HINT: &str = "the first line names the columns: process,type,f,key,value,time_ns (one event \

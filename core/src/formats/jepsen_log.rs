@@ -1,9 +1,9 @@
 //! Jepsen's log lines (`INFO  jepsen.util - 3  :invoke  :write  4`) and its history.txt, which
 //! is the same without the prefix. Fields are separated by tabs or blanks.
 
-use super::builder::{Event, Kind};
 use super::edn::{Edn, Trouble};
 use super::{Builder, FormatError, Input};
+use super::{Event, Kind};
 
 const HINT: &str = "expected PROCESS TYPE F VALUE, as in `3  :invoke  :write  4`";
 const PREFIXES: [&[u8]; 2] = [b"jepsen.util - ", b"jepsen.util: "];

@@ -1,7 +1,7 @@
 //! Own JSONL: one JSON object a line (docs/reference/history-format.md).
 
-use super::builder::{Event, Kind};
 use super::{float_value, sorted_map, Builder, FormatError, Input};
+use super::{Event, Kind};
 use crate::history::{Value, ValueId};
 
 const KEYS: &str = "expected index, time_ns, process, type, f, key, value, error, node";

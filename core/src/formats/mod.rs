@@ -10,15 +10,21 @@ use crate::history::{History, Value, ValueId};
 mod builder;
 mod csv;
 mod edn;
+mod event;
 mod guess;
 mod input;
 mod jepsen_log;
 mod jsonl;
 #[cfg(feature = "python")]
 pub mod py;
+#[cfg(feature = "python")]
+mod py_values;
+mod rows;
+mod tuples;
 pub mod write;
 
-pub use builder::{Builder, Event, Kind};
+pub use builder::Builder;
+pub use event::{Event, Kind};
 pub use input::Input;
 pub use jsonl::parse_line;
 
