@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from paxtest import history
+from paxtest import agreements, history
+from paxtest.checkers.agreement import Agreement
 from paxtest.checkers.audit import TraceAudit
 from paxtest.checkers.linearizable import Linearizable
 from paxtest.checkers.protocol import Checker, Evidence
@@ -41,6 +42,8 @@ def analyse(run: Run, checkers: Sequence[Checker], plan: Plan, faults: FaultCoun
         if isinstance(checker, Linearizable):
             checker.algorithm = plan.checker.algorithm
     checks = [_check(checker, evidence) for checker in checkers]
+    if run.agreements.exists():
+        checks.append(_check(Agreement(agreements.load(run.agreements)), evidence))
     if run.traces():
         checks.append(_check(TraceAudit(run, _linearizable(checks)), evidence))
     verdict = worst(check.verdict for check in checks)

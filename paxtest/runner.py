@@ -6,17 +6,15 @@ import asyncio
 import logging
 import platform
 import secrets
-import signal
-import sys
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from paxtest import agreements, nemesis, reports, store, workloads
 from paxtest import cluster as clusters
 from paxtest import generator as gen
-from paxtest import nemesis, reports, store, workloads
 from paxtest._version import __version__
 from paxtest.analysis import analyse
 from paxtest.cluster import systems
@@ -25,6 +23,7 @@ from paxtest.errors import NodeNotReady, PaxtestError
 from paxtest.everywhere import ready, together
 from paxtest.generator import Context
 from paxtest.history import Journal
+from paxtest.interruption import Interrupted, Interruption
 from paxtest.live import LiveCheck
 from paxtest.load import Load, bounded, workers
 from paxtest.load_processes import LoadProcesses
@@ -33,22 +32,18 @@ from paxtest.plan import Plan
 from paxtest.progress import Progress
 from paxtest.repeat import command_line, redacted
 from paxtest.store import Run
-from paxtest.system import System
+from paxtest.system import ShowsAgreements, System
 from paxtest.verdict import FaultCounts, Phase, RunResult, Verdict
 from paxtest.workload import Workload
 
 log = logging.getLogger("paxtest.runner")
-T = TypeVar("T")
 
 INSTALL_TIMEOUT_S = 120.0
 HEAL_TIMEOUT_S = 30.0
 QUIESCE_TIMEOUT_S = 20.0
 FINAL_READS_TIMEOUT_S = 30.0
+AGREEMENTS_TIMEOUT_S = 5.0
 COLLECT_TIMEOUT_S = 60.0
-
-
-class Interrupted(Exception):
-    """The user asked to stop before the load began."""
 
 
 class Runner:
@@ -72,7 +67,7 @@ class Runner:
         self.limits: list[str] = []
         self.faults = FaultCounts()
         self.first_violation_ns: int | None = None
-        self._interrupted = asyncio.Event()
+        self.interruption = Interruption(progress)
         self._load: Load | LoadProcesses | None = None
 
     def _cluster_kind(self) -> str:
@@ -91,7 +86,7 @@ class Runner:
         The run directory is made once the nodes are there: what cannot even begin leaves nothing.
         """
         plan = self.plan
-        self._watch_signals()
+        self.interruption.watch_signals()
         cluster = clusters.make(
             self.cluster_kind,
             run_id=f"r{secrets.token_hex(5)}",
@@ -106,7 +101,7 @@ class Runner:
         )
         try:
             with self.phase("provision"):
-                await self._unless_interrupted(cluster.up())
+                await self.interruption.unless_asked(cluster.up())
             run = store.create(self.store_path, plan.title)
             handler = _log_to(run.log)
             try:
@@ -162,7 +157,7 @@ class Runner:
         plan = self.plan
         names = [node.name for node in cluster.nodes]
         with self.phase("install"):
-            await self._unless_interrupted(
+            await self.interruption.unless_asked(
                 together(system.install, names, INSTALL_TIMEOUT_S, "install")
             )
             if plan.nemesis.kinds == ["all"]:
@@ -174,11 +169,11 @@ class Runner:
                 self.weights[name] = 0.0
                 self.limits.append(f"no {name}: {why}")
         with self.phase("start"):
-            await self._unless_interrupted(
+            await self.interruption.unless_asked(
                 together(system.start, names, plan.ready_timeout_s, "start")
             )
         with self.phase("await ready"):
-            await self._unless_interrupted(ready(system, names, plan.ready_timeout_s))
+            await self.interruption.unless_asked(ready(system, names, plan.ready_timeout_s))
         took = sum(phase.seconds for phase in self.phases)
         self.progress.note(f"{len(names)} nodes ready after {took:.1f} s")
 
@@ -221,8 +216,9 @@ class Runner:
                 await adversary.heal()
         self.faults = adversary.summary()
         self.limits += adversary.notes
-        if not (self._interrupted.is_set() or live.stop):
+        if not (self.interruption.asked or live.stop):
             await self._final_reads(cluster, system, journal, load.next_process())
+            await self._compare_nodes(run, cluster, system)
         await live.close()
         self.first_violation_ns = live.first_violation_ns
 
@@ -237,7 +233,7 @@ class Runner:
         outlives_s = plan.time_limit_s + 2 * plan.client_timeout_s + 5
         driving = asyncio.create_task(load.run(outlives_s))
         breaking = asyncio.create_task(adversary.run())
-        interruption = asyncio.create_task(self._interrupted.wait())
+        interruption = asyncio.create_task(self.interruption.wait())
         try:
             while not driving.done():
                 await asyncio.wait({driving, interruption}, timeout=0.2)
@@ -282,7 +278,7 @@ class Runner:
         names = [node.name for node in cluster.nodes]
         with self.phase("quiesce"):
             try:
-                await self._unless_interrupted(ready(system, names, QUIESCE_TIMEOUT_S))
+                await self.interruption.unless_asked(ready(system, names, QUIESCE_TIMEOUT_S))
             except Interrupted:
                 return
             except NodeNotReady as error:
@@ -301,6 +297,13 @@ class Runner:
             reads = Load.of(final, context, everyone, journal)
             if not await reads.run(FINAL_READS_TIMEOUT_S):
                 self.limits.append(f"final reads took longer than {FINAL_READS_TIMEOUT_S:g} s")
+
+    async def _compare_nodes(self, run: Run, cluster: Cluster, system: System) -> None:
+        if isinstance(system, ShowsAgreements) and not self.interruption.asked:
+            with self.phase("compare nodes"):
+                names = [node.name for node in cluster.nodes]
+                told = await agreements.ask(system, names, AGREEMENTS_TIMEOUT_S)
+                agreements.save(run.agreements, told)
 
     async def _collect(self, run: Run, cluster: Cluster, system: System) -> None:
         async def one(node: str) -> None:
@@ -340,7 +343,7 @@ class Runner:
         run.save_results(result)
         return result
 
-    # -- plan.yaml, signals ------------------------------------------------------------------
+    # -- plan.yaml ---------------------------------------------------------------------------
 
     def _save_plan(self, run: Run, cluster: Cluster, system: System) -> None:
         data = self.plan.model_dump(mode="json")
@@ -357,37 +360,6 @@ class Runner:
             "model": self.workload.model,
         }
         run.save_plan(redacted(data))
-
-    def _watch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, self._on_signal)
-
-    def _on_signal(self) -> None:
-        if self._interrupted.is_set():
-            self.progress.note(
-                "interrupted again: leaving at once; `paxtest cluster prune` removes what is left"
-            )
-            sys.stderr.flush()
-            # Not sys.exit: the event loop may be in the middle of anything.
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
-        self._interrupted.set()
-        self.progress.note("interrupted: healing, collecting, tearing down; again to leave at once")
-
-    async def _unless_interrupted(self, work: Awaitable[T]) -> T:
-        task = asyncio.ensure_future(work)
-        interruption = asyncio.ensure_future(self._interrupted.wait())
-        try:
-            await asyncio.wait({task, interruption}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise Interrupted
-        finally:
-            interruption.cancel()
-            if not task.done():
-                task.cancel()
-            await asyncio.gather(task, interruption, return_exceptions=True)
 
 
 def _log_to(path: Path) -> logging.Handler:

@@ -62,6 +62,10 @@ class Run:
         return self.path / "cluster.json"
 
     @property
+    def agreements(self) -> Path:
+        return self.path / "agreements.json"
+
+    @property
     def clock(self) -> Path:
         return self.path / "clock.json"
 

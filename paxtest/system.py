@@ -80,6 +80,16 @@ class KeepsFiles(Protocol):
 
 
 @runtime_checkable
+class ShowsAgreements(Protocol):
+    """What a System may have besides, for a check of what its nodes hold in the end."""
+
+    async def agreements(self, node: str) -> dict[str, str]:
+        """name -> digest of everything that every node which has something of that name must
+        have equal: "the state after slot 812", "the hash at revision 97". {} where the node does
+        not tell. The name says the position in the log: nodes may be at different ones."""
+
+
+@runtime_checkable
 class ChangesMembers(Protocol):
     """What a System may have besides, for faults of kind `member`: its nodes can leave the cluster
     and join it again while they run. A change is asked of whoever can carry it out; a node that

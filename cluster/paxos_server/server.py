@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import sys
 import time
@@ -253,7 +254,8 @@ class Server:
         """PAXOS READS: how this node reads if not told otherwise. STATUS: a map.
         MEMBERS: [node, address, role]
         of each. LEADER: [node or nil, 1 if it is this one]. CLOCK: time.time() in
-        ns. DUMP: what the engine holds (`dump`)."""
+        ns. DUMP: what the engine holds (`dump`). AGREEMENTS: [name, digest] of all that must be
+        the same on every node that has something of that name."""
         what = args[1].upper() if len(args) > 1 else b""
         replica = self.replica
         if what == b"STATUS":
@@ -276,10 +278,17 @@ class Server:
             return bulk(replica.config.reads.encode())
         if what == b"DUMP":
             return replica.dump()
+        if what == b"AGREEMENTS":
+            told = sorted(replica.agreements().items())
+            return array([array([bulk(name.encode()), bulk(digest(data))]) for name, data in told])
         return error(
-            "ERR PAXOS STATUS | LEADER | MEMBERS | CLOCK | DUMP | SNAPSHOT | READS [way]"
-            " | READ way command"
+            "ERR PAXOS STATUS | LEADER | MEMBERS | CLOCK | DUMP | AGREEMENTS | SNAPSHOT"
+            " | READS [way] | READ way command"
         )
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).hexdigest().encode()
 
 
 def log(text: str) -> None:

@@ -247,6 +247,10 @@ class PaxosSystem:
             if answer is not None and answer[0] == node.encode()
         ]
 
+    async def agreements(self, node: str) -> dict[str, str]:
+        rows = await self._ask(node, "PAXOS", "AGREEMENTS") or []
+        return {name.decode(): digest.decode() for name, digest in rows}
+
     def fixed_members(self) -> str:
         if self.engine is EngineName.PERKEY:
             return "the engine perkey has the same members for ever"

@@ -121,6 +121,9 @@ def _tell(path: Path, result: Any) -> None:
     for check in result.checks:
         if check.name == "audit":
             _tell_audit(check.details)
+        if check.name == "agreement":
+            holds = "the nodes hold the same" if check.verdict is Verdict.VALID else "broken"
+            typer.echo(f"         {check.name}: {holds}, {check.operations:,} states compared")
         if not check.algorithm:
             continue
         certified = ", re-checked by the independent verifier" if check.certified else ""

@@ -39,6 +39,8 @@ def test_a_correct_cluster_under_every_fault_is_valid_and_leaves_nothing(tmp_pat
     assert isinstance(checks, list)
     (audit,) = [c for c in checks if c["name"] == "audit"]
     assert audit["verdict"] == "valid" and not audit["details"]["incomplete"], audit
+    (agreement,) = [c for c in checks if c["name"] == "agreement"]
+    assert agreement["verdict"] == "valid" and agreement["operations"] >= 1, agreement
     assert {"holds"} == {row["status"] for row in audit["details"]["lemmas"][:13]}
     assert run.report.exists() and (run.path / "junit.xml").exists()
     assert "paxtest run --seed 7" in run.load_plan()["repeat"]
