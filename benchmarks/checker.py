@@ -11,6 +11,7 @@ import heapq
 import json
 import platform
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from paxtest import _core
 from paxtest.models import Inconsistent, Model, Operation, native
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "histories"
+CORE = Path(__file__).resolve().parents[1] / "core"
 Row = tuple[Any, ...]
 
 
@@ -230,6 +232,13 @@ def streams(quick: bool) -> None:
         path = Path(folder) / "history.jsonl"
         history.write(str(path), "jsonl")
         lines = path.read_bytes().splitlines(keepends=True)
+        for format, must in (("jsonl", 2.0), ("edn", 4.0)):
+            source = Path(folder) / f"read.{format}"
+            history.write(str(source), format)
+            took = best(lambda s=source: reading(s), 3)  # type: ignore[misc]
+            work = f"{2 * operations} events, {format.upper()}, read"
+            line(work, took, None if quick else must)
+            source.unlink()
         batches = [b"".join(lines[i : i + 2000]) for i in range(0, len(lines), 2000)]
 
         def offline() -> float:
@@ -253,6 +262,28 @@ def streams(quick: bool) -> None:
         command = [str(paxtest), "check", "--json", "--model", "register", str(path)]
         took, peak, verdict = whole_process(command)
         line(f"paxtest check, whole process ({verdict}, {peak} MB)", took, None if quick else 3.0)
+
+
+def reading(path: Path) -> float:
+    began = time.perf_counter()
+    _core.History.read(str(path))
+    return time.perf_counter() - began
+
+
+def unsplit() -> None:
+    """Texts of ten keys as one partition, by the core alone."""
+    files = [str(SHARED / "kv" / f"{name}.txt") for name in ("c10-ok", "c10-bad")]
+    if shutil.which("cargo") is None or not SHARED.is_dir():
+        print("(kv without split by key needs cargo and the recorded histories)")
+        return
+    command = ["cargo", "run", "--release", "--quiet", "--no-default-features"]
+    said = subprocess.run(
+        [*command, "--example", "unsplit", "--", *files],
+        cwd=CORE, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name, peer, told in zip(("ok", "bad"), ("3.2 s", "4.0 s"), said.splitlines(), strict=True):
+        took = float(told.split(": ")[1].split()[0]) / 1e3
+        line(f"kv without split by key, c10-{name}", took, 0.1, peer)
 
 
 MEASURE = """
@@ -297,6 +328,7 @@ def main() -> None:
     print(f"paxtest {_core.__version__}, Python {platform.python_version()}, {cpu}")
     registers(quick)
     recorded()
+    unsplit()
     others()
     streams(quick)
 

@@ -93,6 +93,12 @@ class PaxosSystem:
                 f"system.options.reads: {self.options['reads']!r} is nothing for the engine perkey",
                 "it reads by comparing versions; leave system.options.reads out",
             )
+        if engine is EngineName.PERKEY and self.options.get("data") == "multi":
+            raise PlanError(
+                "the workload multi needs transactions over several keys, and the engine perkey"
+                " has none",
+                "choose another workload, or leave system.options.engine out",
+            )
         return engine
 
     def _leaves_traces(self) -> bool:

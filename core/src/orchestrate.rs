@@ -115,6 +115,9 @@ pub fn check(
     let threads = cores.min(parts.len()).max(1);
     // A core without a partition of its own helps with another's search.
     let spare = AtomicUsize::new(cores.saturating_sub(threads));
+    if threads == 1 {
+        return on_this_thread(history, parts, subject, settings, &spare);
+    }
     // Long partitions first, so that none is left to run alone at the end.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(parts[i].1.len()));
@@ -149,22 +152,6 @@ pub fn check(
         Subject::Builtin(_) => one_by_one(),
         Subject::Custom(model) => model.serve(&mut { one_by_one }),
     };
-    if threads == 1 && parts.len() == 1 && !settings.cancel.load(Ordering::Relaxed) {
-        let (key, part) = &parts[0];
-        let budget = Budget {
-            deadline: started.checked_add(settings.time),
-            memory_bytes: settings.memory_bytes,
-            cancel: settings.cancel,
-            spare: &spare,
-        };
-        let check = || check_partition(history, *key, part, subject, settings, &budget);
-        let mut found = None;
-        match subject {
-            Subject::Builtin(_) => found = Some(check()),
-            Subject::Custom(model) => model.serve(&mut || found = Some(check())),
-        }
-        return found.into_iter().collect();
-    }
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(work);
@@ -177,12 +164,42 @@ pub fn check(
                 cancel.store(true, Ordering::Relaxed);
             }
             if guard.1 && stop.is_none() {
-                stop = Some(Instant::now() + started.elapsed() + Duration::from_secs(1));
+                stop = Some(Instant::now() + started.elapsed() + AFTER_INVALID);
             }
             guard = changed.wait_timeout(guard, Duration::from_millis(20)).unwrap().0;
         }
     });
     results.into_iter().filter_map(|r| r.into_inner().unwrap()).collect()
+}
+
+/// One after the other: a thread of its own would cost more than a small history.
+fn on_this_thread(
+    history: &History,
+    parts: &[Part],
+    subject: Subject,
+    settings: &Settings,
+    spare: &AtomicUsize,
+) -> Vec<Partition> {
+    let started = Instant::now();
+    let mut deadline = started.checked_add(settings.time);
+    let mut found = Vec::with_capacity(parts.len());
+    let mut work = || {
+        for (key, part) in parts {
+            let (memory_bytes, cancel) = (settings.memory_bytes, settings.cancel);
+            let budget = Budget { deadline, memory_bytes, cancel, spare };
+            let result = check_partition(history, *key, part, subject, settings, &budget);
+            if matches!(result.answer, Answer::Invalid { .. }) {
+                let stop = Instant::now() + started.elapsed() + AFTER_INVALID;
+                deadline = Some(deadline.map_or(stop, |d| d.min(stop)));
+            }
+            found.push(result);
+        }
+    };
+    match subject {
+        Subject::Builtin(_) => work(),
+        Subject::Custom(model) => model.serve(&mut work),
+    }
+    found
 }
 
 fn check_partition(
@@ -239,6 +256,9 @@ fn smaller(
         _ => None,
     }
 }
+
+/// What other partitions get, besides as much time as was used, once one is found invalid.
+const AFTER_INVALID: Duration = Duration::from_secs(1);
 
 /// How long a counterexample is made smaller, at most.
 const MINIMISING: Duration = Duration::from_secs(5);

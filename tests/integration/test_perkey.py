@@ -33,3 +33,12 @@ def test_an_engine_without_the_bug_is_a_mistake_of_the_plan(tmp_path: Path) -> N
     )  # fmt: skip
     assert done.returncode == 254
     assert "the engine perkey has no bug 'ack-local'" in done.stdout + done.stderr
+
+
+def test_a_workload_of_several_keys_at_once_is_refused(tmp_path: Path) -> None:
+    done = paxtest(
+        "run", "--system", "paxos", "--cluster", "local", "--workload", "multi",
+        "--set", "system.options.engine=perkey", "--store", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 254, done.stdout + done.stderr
+    assert "workload multi needs transactions" in done.stderr and not (tmp_path / "latest").exists()
