@@ -68,7 +68,7 @@ class Config:
     log_bytes: int = 64 * 1024 * 1024
     snapshot_chunk_bytes: int = 256 * 1024
     volatile_s: float = 2.0
-    removed_s: float = 10.0
+    removed_s: float = 30.0
     q1: int | None = None
     q2: int | None = None
 

@@ -180,7 +180,7 @@ def test_a_node_joins_and_another_leaves(tmp_path: Path) -> None:
             while b"n3" in [member[0] for member in cluster.ask(name, "PAXOS", "MEMBERS")]:
                 assert time.monotonic() < deadline, cluster.logs()
                 time.sleep(0.01)  # waits for the condition of the loop
-        assert cluster.processes["n3"].wait(20) == 5
+        assert cluster.processes["n3"].wait(50) == 5
         assert "n3 is a member no longer" in (tmp_path / "n3.log").read_text()
         cluster.kill("n2")
         assert cluster.until("n4", ["SET", "k", "w"], 20) is True

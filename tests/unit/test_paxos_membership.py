@@ -160,7 +160,7 @@ def test_a_leader_that_is_removed_steps_down_and_ends() -> None:
     leader.stand()
     assert leader.replica is not None and leader.replica.role == "removed"
     assert leader.replica.ended() is None  # it may be added again
-    cluster.world.run(cluster.world.now_s + 10.0)
+    cluster.world.run(cluster.world.now_s + 30.0)
     assert leader.replica is None
 
 
