@@ -171,6 +171,8 @@ async def test_every_fault_of_every_kind_is_proven_and_healed(
             mine = [name for name in family.mix.weights if name not in left_out]
             if cluster.name == "local" and kind in BY_SHELL:
                 mine = mine[:2]
+            if cluster.name == "docker" and kind == "member":
+                mine = mine[:1]  # the same for every cluster, and slow to be added again here
             for name in mine:
                 number += 1  # what a fault leaves behind on a node is named after its id
                 if kind == "member":  # a member that was wiped or removed is to vote again first
