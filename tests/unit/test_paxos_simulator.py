@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from paxtest.cluster.paxos_server.config import Reads
+from paxtest.cluster.paxos_server.simulator.clients import outcome
 from paxtest.cluster.paxos_server.simulator.simulation import Options
 from paxtest.commands.simulate import replay_command
 from paxtest.simulated import judgements, run
@@ -101,3 +102,11 @@ def test_replay_command_names_what_differs_from_the_defaults() -> None:
         "paxtest simulate --seed 7 --workload set --bug local-read --fault kill"
     )
     assert replay_command(7, Options()) == "paxtest simulate --seed 7"
+
+
+def test_a_reply_that_answers_something_else_leaves_the_outcome_unknown() -> None:
+    txn = ("txn", "multi", (("r", "x", None), ("w", "y", 1)))
+    for reply in (b"*0\r\n", b"+OK\r\n", b":7\r\n"):
+        type_, value, error = outcome(txn, reply)
+        assert (type_, value) == ("info", None) and error.startswith("PROTOCOL")
+    assert outcome(txn, b"*2\r\n$1\r\n5\r\n+OK\r\n")[0] == "ok"

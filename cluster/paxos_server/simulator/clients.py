@@ -238,7 +238,15 @@ def _numbers(replies: bytes) -> list[int | None]:
 
 
 def outcome(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
-    """(type, value, error) of a reply."""
+    """(type, value, error) of a reply. One that answers something else, as a server with a bug may
+    send it, leaves the outcome unknown."""
+    try:
+        return _told(operation, reply)
+    except (ValueError, IndexError, StopIteration):
+        return "info", None, f"PROTOCOL no answer to {operation[0]}: {reply[:60]!r}"
+
+
+def _told(operation: Operation, reply: bytes) -> tuple[str, Any, str]:
     if reply[:1] == b"-":
         text = reply[1:-2].decode()
         return ("info" if text.startswith("UNKNOWN") else "fail"), None, text
