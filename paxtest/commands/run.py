@@ -123,7 +123,8 @@ def _tell(path: Path, result: Any) -> None:
             _tell_audit(check.details)
         if check.name == "agreement":
             holds = "the nodes hold the same" if check.verdict is Verdict.VALID else "broken"
-            typer.echo(f"         {check.name}: {holds}, {check.operations:,} states compared")
+            compared = f"{check.operations:,} compared"
+            typer.echo(f"         {check.name}: {holds} where they are as far ({compared})")
         if not check.algorithm:
             continue
         certified = ", re-checked by the independent verifier" if check.certified else ""
