@@ -24,6 +24,7 @@ from paxtest.cluster.paxos_server.ballot import Ballot
 from paxtest.cluster.paxos_server.bugs import NONE
 from paxtest.cluster.paxos_server.config import Config
 from paxtest.cluster.paxos_server.disk import LocalDisk
+from paxtest.cluster.paxos_server.membership import Configurations
 from paxtest.cluster.paxos_server.messages import (
     AcceptRecord,
     BootRecord,
@@ -57,7 +58,7 @@ def build(directory: Path, commands: int, batch: int, snapshot: bool) -> None:
     storage = Storage(disk)
     storage.open()
     storage.append([BootRecord(1)])
-    state = StateMachine(NONE)
+    state = StateMachine(NONE, Configurations(("n1",), NONE))
     slots = commands // batch
     for slot in range(1, slots + 1):
         held = [
