@@ -8,6 +8,7 @@ is read, moved or flushed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from paxtest.cluster.protocol import Link
 from paxtest.errors import Unsupported
@@ -48,20 +49,24 @@ def rules(
     addresses: Mapping[str, Sequence[str]],
     cuts: Collection[Link],
     losses: Mapping[Link, float],
+    queues: Mapping[str, int] = MappingProxyType({}),
 ) -> Rules:
-    """What `node` must drop: all from the sources of `cuts`, a share (0..1) of `losses`."""
+    """What `node` must drop: all from the sources of `cuts`, a share (0..1) of `losses`; and into
+    which queue what is left of other sources' packets goes (`delaying.py`)."""
     lines: tuple[list[str], list[str]] = ([], [])
     for source in sorted(addresses):
         link = (source, node)
+        wanted = []
         if link in cuts:
-            match = ""
+            wanted.append("-j DROP")
         elif losses.get(link, 0.0) > 0:
-            match = f" -m statistic --mode random --probability {losses[link]:.9f}"
-        else:
-            continue
+            share = f"{losses[link]:.9f}"
+            wanted.append(f"-m statistic --mode random --probability {share} -j DROP")
+        if source in queues and link not in cuts:
+            wanted.append(f"-j NFQUEUE --queue-num {queues[source]} --queue-bypass")
         for address in addresses[source]:
             family = 1 if ":" in address else 0
-            lines[family].append(f"-A {CHAIN} -s {address}{match} -j DROP\n")
+            lines[family].extend(f"-A {CHAIN} -s {address} {rule}\n" for rule in wanted)
     return "".join(lines[0]), "".join(lines[1])
 
 

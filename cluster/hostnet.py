@@ -1,15 +1,20 @@
-"""The network between nodes that have shells: cut and shaped on the nodes themselves."""
+"""The network between nodes that have shells: cut and shaped on the nodes themselves.
+
+Delays are tc's, or where its kernel part is missing those of agents on the nodes (`delaying.py`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from paxtest.cluster import firewall, shaping
+from paxtest.cluster import delaying, firewall, shaping
 from paxtest.cluster.links import Shape, check_links
 from paxtest.cluster.probing import WAIT_S, Prober
 from paxtest.cluster.protocol import Link
+from paxtest.errors import Unsupported
 from paxtest.remote.protocol import Remote
 
 
@@ -38,6 +43,10 @@ class HostNet:
             remotes, firewall.NO_RULES if fresh else None
         )
         self._shaped: dict[str, str | None] = dict.fromkeys(remotes, "" if fresh else None)
+        self._no_netem: Unsupported | None = None  # what tc said
+        self._held: dict[str, delaying.Queues] = {}  # by node, what its agent holds back
+        self._generation = 0  # of agents
+        self._others = not fresh  # may agents of another process be at work?
         self._lock = asyncio.Lock()
 
     async def cut(self, links: Collection[Link]) -> None:
@@ -57,8 +66,7 @@ class HostNet:
         shape = Shape(delay_s, jitter_s, loss, rate_bytes_s)
         async with self._lock:
             self._shapes = dict.fromkeys(check_links(links, self._remotes), shape)
-            await self._write_shapes()
-            await self._write_firewalls()
+            await self._shape()
 
     async def reachable(self, source: str, destination: str, port: int) -> bool:
         """The packet is a UDP datagram between the nodes' probe agents: rules of ours look at
@@ -79,7 +87,9 @@ class HostNet:
         async with self._lock:
             self._cuts = frozenset()
             self._shapes = {}
-            await _all([self._write_firewalls(), self._write_shapes()])
+            await self._shape()
+            if self._others:
+                await _all([delaying.stop(remote) for remote in self._remotes.values()])
 
     async def heal_node(self, node: str) -> None:
         """Take every rule of ours from one node, though others may not answer."""
@@ -87,6 +97,7 @@ class HostNet:
         await firewall.apply(self._remotes[node], firewall.NO_RULES, ipv6=ipv6)
         if len(self._remotes) > 1:
             await shaping.apply(self._remotes[node], "", via=self._via(node))
+        await delaying.stop(self._remotes[node])
 
     def _via(self, node: str) -> str:
         """An address that tells the device through which the node speaks to the others."""
@@ -96,7 +107,8 @@ class HostNet:
         losses = {link: shape.loss for link, shape in self._shapes.items()}
 
         async def write(node: str) -> None:
-            wanted = firewall.rules(node, self._addresses, self._cuts, losses)
+            held = self._held.get(node, {})
+            wanted = firewall.rules(node, self._addresses, self._cuts, losses, held)
             if wanted == self._firewalls[node]:
                 return
             self._firewalls[node] = None
@@ -106,9 +118,56 @@ class HostNet:
 
         await _all([write(node) for node in self._remotes])
 
-    async def _write_shapes(self) -> None:
+    async def _shape(self) -> None:
+        """Make the shapes so: by tc, or what it cannot do by agents, who wait for the firewall's
+        rules and outlast them."""
+        former, generation = self._held, self._generation
+        try:
+            await self._delay()
+        finally:
+            await self._write_firewalls()
+            if former is not self._held:
+                ends = [delaying.stop(self._remotes[node], generation) for node in former]
+                await _all(ends)
+
+    async def _delay(self) -> None:
+        delayed = any(shape.delay_s > 0 for shape in self._shapes.values())
+        if self._no_netem is None:
+            try:
+                await self._write_shapes(self._shapes)
+                return
+            except Unsupported as error:
+                if not delayed:
+                    raise
+                self._no_netem = error
+        slow = {k: replace(s, delay_s=0.0, jitter_s=0.0) for k, s in self._shapes.items()}
+        await self._write_shapes(slow)
+        if delayed or self._held:
+            await self._hold()
+
+    async def _hold(self) -> None:
+        """Start an agent on every node that late packets go to."""
+        self._generation += 1
+        held = {
+            node: numbers
+            for node in self._remotes
+            if (numbers := delaying.queues(node, self._remotes, self._shapes, self._generation))
+        }
+        self._held = {}
+        starts = [
+            delaying.start(self._remotes[node], numbers, self._shapes, self._generation)
+            for node, numbers in held.items()
+        ]
+        try:
+            await _all(starts)
+        except BaseException:
+            await _all([delaying.stop(self._remotes[node], self._generation) for node in held])
+            raise
+        self._held = held
+
+    async def _write_shapes(self, shapes: Mapping[Link, Shape]) -> None:
         async def write(node: str) -> None:
-            wanted = shaping.commands(node, self._addresses, self._shapes)
+            wanted = shaping.commands(node, self._addresses, shapes)
             if wanted == self._shaped[node]:
                 return
             self._shaped[node] = None

@@ -19,6 +19,7 @@ import pytest
 
 from paxtest import cluster as clusters
 from paxtest.cluster import docker, processes
+from paxtest.cluster.hostnet import HostNet
 from paxtest.cluster.protocol import Cluster, Link
 from paxtest.errors import ClusterError, PaxtestError, PlanError, Unsupported
 from paxtest.remote import daemon
@@ -293,6 +294,56 @@ async def test_a_delayed_link_delays_its_direction_only(cluster: Cluster) -> Non
 
     assert await quickest_s("n1", "n2") >= 0.25
     assert await quickest_s("n2", "n1") < 0.25
+    await net.cut({("n3", "n2")})
+    assert await quickest_s("n1", "n2") >= 0.25, "a cut of another link undoes the delay"
+    await net.shape({("n2", "n1")}, delay_s=0.3, jitter_s=0.05)
+    assert await quickest_s("n1", "n2") < 0.25
+    assert await quickest_s("n2", "n1") >= 0.25
+    await net.heal()
+    assert await quickest_s("n2", "n1") < 0.25
+    assert await open_links(cluster) == LINKS
+    await no_agent_is_left(cluster)
+
+
+async def no_agent_is_left(cluster: Cluster) -> None:
+    """What holds packets back where the kernel cannot ends when it holds none any more."""
+    for node in cluster.nodes:
+        argv = ["sh", "-c", "ls /run/paxtest-delay-* 2>/dev/null; pgrep -f [N]FQA_CFG; true"]
+        deadline = time.monotonic() + 10
+        said = "not asked"
+        while said and time.monotonic() < deadline:
+            said = (await cluster.remote(node.name).run(argv)).stdout
+        assert not said, f"{node.name}: {said}"
+
+
+async def test_another_process_ends_delays(cluster: Cluster, tmp_path: Path) -> None:
+    assert cluster.net is not None
+    try:
+        await cluster.net.shape({("n1", "n2"), ("n2", "n3")}, delay_s=0.25)
+    except Unsupported as error:
+        pytest.skip(error.message)
+    cluster.save(tmp_path / "cluster.json")
+    other = await clusters.attach(tmp_path / "cluster.json")
+    assert other.net is not None
+    await other.net.heal()
+    assert await open_links(cluster) == LINKS
+    await no_agent_is_left(cluster)
+
+
+async def test_what_a_delay_holds_back_outlasts_a_cut(cluster: Cluster) -> None:
+    """A packet under way is under way: a link that is cut then takes no more of them. (A proxy
+    closes the way for all.)"""
+    if not isinstance(cluster.net, HostNet):
+        pytest.skip("proxies hold back what was under way when they are cut")
+    try:
+        await cluster.net.shape({("n1", "n2")}, delay_s=1.0)
+    except Unsupported as error:
+        pytest.skip(error.message)
+    before = asyncio.create_task(cluster.net.reachable("n1", "n2", PORT))
+    await asyncio.sleep(0.3)  # the probe is under way by then
+    await cluster.net.cut({("n1", "n2")})
+    assert await before
+    assert not await cluster.net.reachable("n1", "n2", PORT)
 
 
 @pytest.mark.parametrize("link", [("n1", "n1"), ("n1", "n9"), ("", "n1")], ids=str)
