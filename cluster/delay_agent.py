@@ -2,9 +2,10 @@
 
 For kernels without netem. Alone in its file, standard library only: its text goes to the node.
 
-Arguments: token file, seconds to live at most, then NUMBER:DELAY:JITTER for each queue (seconds).
-Returns when the queues are bound and goes on in the background, until the token file is gone and
-the last packet that was held back has gone on. Should it die, the rules let all packets pass.
+Arguments: token file, seconds to live at most, the moment from which packets are late (seconds of
+Unix time, or at once where the clock says that it is far off), then NUMBER:DELAY:JITTER for each
+queue (seconds). Returns when the queues are bound and goes on in the background, until the token
+file is gone and the last packet that was held back has gone on. Should it die, all packets pass.
 
 Netlink messages: linux/netfilter/nfnetlink_queue.h.
 """
@@ -25,6 +26,7 @@ REQUEST, ACK = 1, 4
 ACCEPT = 1
 HELD_AT_MOST = 100_000  # more pass at once
 LOOK_S = 0.05  # between looks at the token file
+FAR_S = 2.0  # clocks that differ by more do not agree about any moment
 NETLINK_NETFILTER = 12
 SO_RCVBUFFORCE = 33
 
@@ -71,9 +73,13 @@ def packets(data: bytes) -> list[tuple[int, int]]:
 
 
 def hold(
-    link: socket.socket, delays: dict[int, tuple[float, float]], token: str, end_s: float
+    link: socket.socket,
+    delays: dict[int, tuple[float, float]],
+    token: str,
+    begin_s: float,
+    end_s: float,
 ) -> None:
-    """Let each packet go on when its time has come."""
+    """Let each packet go on when its time has come; those before `begin_s` at once."""
     held: list[tuple[float, int, int, int]] = []
     count = 0
     while True:
@@ -95,13 +101,15 @@ def hold(
             continue
         now_s = time.monotonic()
         for queue, packet in packets(data):
-            delay_s, jitter_s = delays[queue]
+            delay_s, jitter_s = delays[queue] if now_s >= begin_s else (0.0, 0.0)
             count += 1
             due_s = now_s + delay_s + random.uniform(-jitter_s, jitter_s)
             heapq.heappush(held, (due_s, count, queue, packet))
 
 
-def main(token: str, limit_s: float, queues: list[str]) -> None:
+def main(token: str, limit_s: float, at_s: float, queues: list[str]) -> None:
+    ahead_s = at_s - time.time()
+    begin_s = time.monotonic() + (ahead_s if 0 < ahead_s < FAR_S else 0.0)
     delays = {}
     for words in queues:
         number, delay, jitter = words.split(":")
@@ -119,7 +127,7 @@ def main(token: str, limit_s: float, queues: list[str]) -> None:
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     try:
-        hold(link, delays, token, time.monotonic() + limit_s)
+        hold(link, delays, token, begin_s, begin_s + limit_s)
     finally:
         if os.path.exists(token):
             os.unlink(token)
@@ -127,6 +135,6 @@ def main(token: str, limit_s: float, queues: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
+        main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
     except OSError as failed:
         sys.exit(f"packets cannot be held back: {failed}")

@@ -45,14 +45,16 @@ def token(generation: int) -> str:
 
 
 async def start(
-    remote: Remote, numbers: Queues, shapes: Mapping[Link, Shape], generation: int
+    remote: Remote, numbers: Queues, shapes: Mapping[Link, Shape], generation: int, at_s: float
 ) -> None:
-    """Returns when the node's agent is ready. Raises Unsupported with the node's words."""
+    """Returns when the node's agent is ready; packets are late from `at_s` on (Unix time), so that
+    they can be on several nodes in the same moment. Raises Unsupported with the node's words."""
     words = []
     for source, number in numbers.items():
         shape = shapes[source, remote.node]
         words.append(f"{number}:{shape.delay_s:.6f}:{shape.jitter_s:.6f}")
-    argv = ["python3", "-c", AGENT.read_text(), token(generation), f"{_LIMIT_S:g}", *words]
+    moments = [f"{_LIMIT_S:g}", f"{at_s:.6f}"]
+    argv = ["python3", "-c", AGENT.read_text(), token(generation), *moments, *words]
     output = await remote.run(argv, sudo=True, timeout_s=20, check=False)
     if output.exit_code != 0:
         raise Unsupported(

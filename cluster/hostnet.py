@@ -6,6 +6,7 @@ Delays are tc's, or where its kernel part is missing those of agents on the node
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,8 @@ from paxtest.cluster.probing import WAIT_S, Prober
 from paxtest.cluster.protocol import Link
 from paxtest.errors import Unsupported
 from paxtest.remote.protocol import Remote
+
+_TOGETHER_S = 0.4  # in which agents and rules are in place, so that all links slow down together
 
 
 class HostNet:
@@ -46,6 +49,7 @@ class HostNet:
         self._no_netem: Unsupported | None = None  # what tc said
         self._held: dict[str, delaying.Queues] = {}  # by node, what its agent holds back
         self._generation = 0  # of agents
+        self._late_from_s = 0.0  # Unix time
         self._others = not fresh  # may agents of another process be at work?
         self._lock = asyncio.Lock()
 
@@ -126,6 +130,7 @@ class HostNet:
             await self._delay()
         finally:
             await self._write_firewalls()
+            await asyncio.sleep(self._late_from_s - time.time())
             if former is not self._held:
                 ends = [delaying.stop(self._remotes[node], generation) for node in former]
                 await _all(ends)
@@ -154,8 +159,11 @@ class HostNet:
             if (numbers := delaying.queues(node, self._remotes, self._shapes, self._generation))
         }
         self._held = {}
+        self._late_from_s = time.time() + (_TOGETHER_S if held else 0.0)
         starts = [
-            delaying.start(self._remotes[node], numbers, self._shapes, self._generation)
+            delaying.start(
+                self._remotes[node], numbers, self._shapes, self._generation, self._late_from_s
+            )
             for node, numbers in held.items()
         ]
         try:

@@ -133,7 +133,6 @@ class ShapeAction:
         link = next((link for link in self._links if link not in closed), None)
         if link is None:
             return False, "all of its links are cut"
-        loop = asyncio.get_running_loop()
         if "loss" in self._shape:
             tries = [link for link in self._links if link not in closed][:20]
             got = [await net.reachable(*one, port) for one in tries]
@@ -144,15 +143,22 @@ class ShapeAction:
                 return any(got), f"{said}; the loss itself is not measured here"
             lost = await count()
             return any(got) and lost > 0, f"{said}; {lost} packets lost"
-        began = loop.time()
-        arrived = await net.reachable(*link, port)
-        took_s = loop.time() - began
-        late = took_s >= self._shape["delay_s"] * _CLEARLY
-        seen = f"a probe {link[0]}->{link[1]} {'arrived' if arrived else 'was lost'}"
-        return arrived and late, f"{seen} after {took_s:.3f} s"
+        return await probe_delay(link, self._shape["delay_s"], self._context)
 
     async def heal(self) -> str:
         return await self._context.ground.unshape(self._fault.id)
+
+
+async def probe_delay(link: Link, delay_s: float, context: Context) -> tuple[bool, str]:
+    """(is this direction slow, how that was seen): a probe takes at least about `delay_s`."""
+    assert context.cluster.net is not None
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    arrived = await context.cluster.net.reachable(*link, context.system.peer_port)
+    took_s = loop.time() - began
+    late = took_s >= delay_s * _CLEARLY
+    seen = f"a probe {link[0]}->{link[1]} {'arrived' if arrived else 'was lost'}"
+    return arrived and late, f"{seen} after {took_s:.3f} s"
 
 
 class DelayFamily:

@@ -16,8 +16,10 @@ from typing import Any
 from paxtest.cluster.protocol import Cluster, Link
 from paxtest.nemesis import rivals
 from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
+from paxtest.nemesis.delay import DelayFamily, probe_delay
 from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
+from paxtest.nemesis.late import FigureEightAction, LateRivalsAction, lateness
 from paxtest.nemesis.partition import between, probe_cut, without_network
 from paxtest.nemesis.processes import look
 from paxtest.nemesis.stutter import GOING_S, Stutter
@@ -25,28 +27,34 @@ from paxtest.system import KeepsFiles, System
 
 _HOLD = (2.6, 3.6)
 _WEIGHTS = {
-    "swap": 3,
-    "swap-kill": 3,
-    "swap-kill-all": 3,
+    "swap": 1,
+    "swap-kill": 1,
+    "swap-kill-all": 1,
     "swap-flip-bit": 3,
-    "swap-write-error": 2,
-    "swap-wipe": 3,
+    "swap-write-error": 1,
+    "swap-wipe": 1,
     "swap-clock": 1,
-    "swap-sleep": 3,
-    "rivals": 2,
+    "swap-late": 1,
+    "swap-sleep": 1,
+    "rivals": 1,
+    "rivals-late": 2,
     "relay": 1,
+    "figure-eight": 2,
 }
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
     slots=(
-        frozenset({"rivals"}),
-        frozenset({"swap-clock", "swap-sleep"}),
+        frozenset({"rivals-late"}),
+        frozenset({"swap-clock"}),
+        frozenset({"figure-eight"}),
+        frozenset({"swap-wipe"}),
+        frozenset({"rivals-late", "figure-eight", "rivals", "relay"}),
+        frozenset({"swap-late"}),
         frozenset({"swap-write-error"}),
-        frozenset({"rivals", "relay"}),
-        frozenset({"swap-flip-bit", "swap-wipe"}),
-        frozenset({"swap", "swap-kill", "swap-kill-all"}),
+        frozenset({"swap-sleep"}),
+        frozenset({"swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}),
     ),
     pace=1.3,  # so that half of the time is left to the other families
     min_nodes=dict.fromkeys(_WEIGHTS, 3),
@@ -54,8 +62,12 @@ MIX = Mix(
 )
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
-NO_KILL = frozenset({"swap", "swap-clock", "swap-sleep"})
+NO_KILL = frozenset({"swap", "swap-clock", "swap-late", "swap-sleep"})
 RIVALS = frozenset({"rivals", "relay"})
+LATE: dict[str, type[LateRivalsAction] | type[FigureEightAction]] = {
+    "rivals-late": LateRivalsAction,
+    "figure-eight": FigureEightAction,
+}
 _BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
 _NAP_S = (0.25, 0.45)  # so long that a lease is nearly over, and nobody else leads yet
 _NAP_LOOKS = 5
@@ -130,7 +142,7 @@ class SwapAction:
         match self._fault.name:
             case "swap":
                 return "nothing else"
-            case "swap-clock" | "swap-sleep":
+            case "swap-clock" | "swap-late" | "swap-sleep":
                 return ""
             case "swap-kill":
                 return f"kill -9 {pivot} in between"
@@ -244,6 +256,37 @@ class SwapClock(SwapAction):
         return f"{await self._skew.heal()}, {await super().heal()}"
 
 
+class SwapLate(SwapAction):
+    """What the leader hears is late, so that it is told long after its fall that it leads."""
+
+    def __init__(self, swap: Swap, fault: PlannedFault, context: Context) -> None:
+        super().__init__(swap, fault, context)
+        self._late_s = lateness(self._rng)
+        self._links = [(node, context.leader) for node in swap.first if node != context.leader]
+        self._proof = (False, "")
+        self.text += f"{context.leader} hears others {self._late_s:.2f} s late"
+
+    async def inject(self) -> None:
+        await self._context.ground.shape(self._fault.id, self._links, delay_s=self._late_s)
+        self._proof = await probe_delay(self._links[0], self._late_s, self._context)
+        await super().inject()
+
+    async def _strike(self) -> None:
+        """Nothing: what is under way stays so."""
+
+    async def _afterwards(self) -> None:
+        """Nothing: it falls by itself."""
+
+    async def probe(self) -> tuple[bool, str]:
+        cut, said = await super().probe()
+        late, told = self._proof
+        return cut and late, f"{told}; {said}"
+
+    async def heal(self) -> str:
+        await self._context.ground.unshape(self._fault.id)
+        return await super().heal()
+
+
 class SwapSleep(SwapAction):
     """The leader nods off again and again, hardly awake in between, until it wakes up alone: what
     it then reads was true when it fell asleep.
@@ -303,6 +346,9 @@ class QuorumFamily:
 
         disk, clocks = DiskFamily(), ClockFamily().missing(cluster, system)
         lacking = {} if clocks is None else {"swap-clock": clocks[0]}
+        slow = (await DelayFamily().unavailable(cluster, system)).get("slow-leader")
+        if slow is not None:
+            lacking |= dict.fromkeys((*LATE, "swap-late"), slow)
         gap = disk.missing(cluster, system)
         if gap is not None:
             return lacking | dict.fromkeys((*_DAMAGE, "swap-write-error"), gap[0])
@@ -313,6 +359,8 @@ class QuorumFamily:
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
         if fault.name in RIVALS:
             return await rivals.prepare(fault, context)
+        if fault.name in LATE:
+            return LATE[fault.name](fault, context)
         rng = Random(fault.seed)
         pivot = None
         if fault.name in _DAMAGE:
@@ -325,6 +373,8 @@ class QuorumFamily:
         if fault.name == "swap-clock":
             file = context.system.faketime_file(context.leader)
             return SwapClock(swap, fault, context, file) if file else "no control file of its clock"
+        if fault.name == "swap-late":
+            return SwapLate(swap, fault, context)
         if fault.name == "swap-sleep":
             pid = (await look([context.leader], context)).pids.get(context.leader)
             return SwapSleep(swap, fault, context, pid) if pid else "the leader does not run"

@@ -12,7 +12,7 @@ import pytest
 from nemesis_fakes import WHOLE, Run, fault
 
 from paxtest.nemesis.fault import Mix
-from paxtest.nemesis.quorum import MIX, NO_KILL, RIVALS, plan_swap
+from paxtest.nemesis.quorum import LATE, MIX, NO_KILL, RIVALS, plan_swap
 from paxtest.nemesis.turns import Turns
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
@@ -165,7 +165,7 @@ def test_two_majorities_share_as_few_nodes_as_can_be(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MIX.weights if name not in RIVALS | {"swap-sleep"}]
+    "name", [name for name in MIX.weights if name not in RIVALS | {*LATE, "swap-sleep"}]
 )
 async def test_every_handover_is_proven_and_healed(tmp_path: Path, name: str) -> None:
     run = Run(tmp_path, fault("quorum", name, hold_s=0.4), nodes=FIVE)

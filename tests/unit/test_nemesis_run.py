@@ -21,6 +21,7 @@ from paxtest.nemesis import Nemesis, build, check_supported, lacking, names, par
 from paxtest.nemesis.clock import WALK, restore_true_time, token
 from paxtest.nemesis.fault import PlannedFault
 from paxtest.nemesis.heal import heal_run, undo_all
+from paxtest.nemesis.quorum import LATE
 from paxtest.nemesis.record import FaultEvent, FaultJournal, read_journal, unhealed
 from paxtest.remote.local import LocalRemote
 
@@ -411,7 +412,8 @@ async def test_single_faults_that_a_place_cannot_have_are_named(tmp_path: Path) 
 
     cluster.net.shape = refuse
     gaps = await unavailable(names(), cluster, system)
-    assert set(gaps) == {"slow-leader", "slow-links", "wipe", "swap-wipe"}
+    late = {"slow-leader", "slow-links", "swap-late", *LATE}
+    assert set(gaps) == {*late, "wipe", "swap-wipe"}
     assert "netem" in gaps["slow-leader"] and "lost its disk" in gaps["wipe"]
 
 
