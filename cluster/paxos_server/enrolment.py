@@ -6,7 +6,7 @@ others can tell. So it lays claim to its node's name with all other founding mem
 durably, a register of the disk that it first heard of under each name, and answers with it. A disk
 that all others have registered is the node's first one, a founder, and votes. One that hears from
 a settled node of another disk under its name, is a newcomer: it takes a name of its own, learns,
-and votes when the leader has put it in the place of the lost one (`Replication.promote`).
+and votes when the leader has put it in the place of the lost one (`Promotion`).
 
 Why a lost founder's name cannot be had again: docs/explanation/paxos.md, "A lost disk".
 """

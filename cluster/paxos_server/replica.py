@@ -52,6 +52,7 @@ from .messages import (
     Support,
 )
 from .ports import Clock
+from .promotion import Promotion
 from .proposer import Phase
 from .quorumreads import QuorumReads
 from .reading import Reading
@@ -98,9 +99,11 @@ class Replica:
         self.snapshots = Snapshots(roles, self.execution, memory)
         self.catching_up = CatchingUp(roles, self.execution, self.snapshots)
         self.elections = Elections(roles, self.requests, self.execution, self.reading, self._won)
+        promotion = Promotion(roles, self.requests)
         self.replication = Replication(
-            roles, self.requests, self.execution, self.reading, self.catching_up, self.elections
-        )
+            roles, self.requests, self.execution, self.reading, self.catching_up, self.elections,
+            promotion,
+        )  # fmt: skip
         self.quorum_reads = QuorumReads(roles, self.requests, self.execution, self.catching_up)
         self.registrar = Registrar(config, memory, self.outbox)
         self._removed_s: float | None = None  # since when

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from .catchup import CatchingUp
-from .config import Reads
 from .elections import Elections
 from .execution import Execution
-from .identity import name_of
 from .messages import (
     Accept,
     Accepted,
@@ -18,6 +16,7 @@ from .messages import (
     Prepare,
     Promise,
 )
+from .promotion import Promotion
 from .proposer import Phase
 from .reading import Reading
 from .requests import Requests
@@ -35,6 +34,7 @@ class Replication:
         reading: Reading,
         catching_up: CatchingUp,
         elections: Elections,
+        promotion: Promotion,
     ) -> None:
         self._config = roles.config
         self._bugs = roles.bugs
@@ -52,9 +52,8 @@ class Replication:
         self._reading = reading
         self._catching_up = catching_up
         self._elections = elections
+        self._promotion = promotion
         self._widened_s = float("-inf")
-        self._learnt: dict[str, tuple[str, int]] = {}  # how far each name's latest disk has come
-        self._promoting: int | None = 0
         self._volatile: list[AcceptRecord] = []
         self._volatile_due_s = 0.0
         self._syncing_until_s = 0.0  # for bug sync-ack-early only
@@ -74,6 +73,7 @@ class Replication:
         chosen_upto = max(self._learner.chosen_upto, promises[best].chosen_upto)
         self._proposer.lead(chosen_upto)
         self._leadership.won(self._moment.now_s)
+        self._promotion.lead()
         self._execution.apply()
         if chosen_upto > self._learner.chosen_upto:
             self._catching_up.ask(best)
@@ -107,20 +107,6 @@ class Replication:
         leads no longer."""
         self.heartbeat()
         self._elections.step_down()
-
-    def promote(self) -> None:
-        """Let a learner vote that has caught up, and a newcomer in the place of its node's former
-        disk; one attempt at a time."""
-        if self._promoting in self._requests.gateway.waiting:
-            return
-        near = self._learner.chosen_upto - self._config.window
-        for name, (node, upto) in sorted(self._learnt.items()):
-            if not self._roles.configurations.awaits(node):
-                del self._learnt[name]
-            elif upto >= near:
-                words = [b"MEMBERS", b"PROMOTE", node.encode()]
-                self._promoting = self._requests.admit(0, words, Reads.LOG, 0)
-                return
 
     def propose(self, slot: int) -> None:
         """Ask the acceptors to accept what is proposed in the slot."""
@@ -186,9 +172,7 @@ class Replication:
         if self._proposer.phase is Phase.LEADING and message.ballot == self._proposer.ballot:
             self._leadership.acknowledged(source, message.beat)
             self._reading.confirm()
-            if self._roles.configurations.awaits(source):
-                self._learnt[name_of(source)] = source, message.chosen_upto
-                self.promote()
+            self._promotion.heard(source, message.chosen_upto)
 
     # --- the acceptors ---
 

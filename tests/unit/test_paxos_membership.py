@@ -132,6 +132,15 @@ class Cluster:
         self.world.run(self.world.now_s + 0.5)
         return replies[0]
 
+    def write(self, key: str) -> None:
+        """Write without end, one command after the other."""
+
+        def again(reply: bytes | None) -> None:
+            self.world.after(0.001, self.write, key)
+
+        leader = next(node for node in self.nodes if node.leading)
+        leader.request([b"SET", key.encode(), b"v"], again)
+
     def members(self) -> dict[str, str]:
         leader = next(node for node in self.nodes if node.leading)
         assert leader.replica is not None
@@ -147,6 +156,17 @@ def test_a_node_that_joins_learns_and_then_votes() -> None:
     assert cluster.members() == dict.fromkeys(("n1", "n2", "n3", "n4"), "voter")
     late = cluster.nodes[3].replica
     assert late is not None and late.applied >= 60
+
+
+def test_a_node_that_joins_votes_however_busy_the_others_are() -> None:
+    """Between two heartbeats more slots are chosen than a window holds."""
+    cluster = Cluster()
+    for client in range(4):
+        cluster.write(f"k{client}")
+    assert cluster.ask("MEMBERS", "ADD", "n4", "none:0") == b"+OK\r\n"
+    cluster.world.run(cluster.world.now_s + 1.0)
+    assert cluster.members()["n4"] == "voter"
+    assert cluster.ask("MEMBERS", "ADD", "n5", "none:0") == b"+OK\r\n"
 
 
 def test_a_leader_that_is_removed_steps_down_and_ends() -> None:
