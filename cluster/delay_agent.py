@@ -23,7 +23,8 @@ import time
 SUBSYSTEM = 3  # NFNL_SUBSYS_QUEUE
 PACKET, VERDICT, CONFIG = 0, 1, 2
 REQUEST, ACK = 1, 4
-ACCEPT = 1
+REPEAT = 4  # NF_REPEAT: past the rules anew, for its link may have been cut meanwhile
+MARK = 0x7A57  # of packets that have been held back, which the rules do not queue again
 HELD_AT_MOST = 100_000  # more pass at once
 LOOK_S = 0.05  # between looks at the token file
 FAR_S = 2.0  # clocks that differ by more do not agree about any moment
@@ -86,7 +87,8 @@ def hold(
         now_s = time.monotonic()
         while held and held[0][0] <= now_s:
             _, _, queue, packet = heapq.heappop(held)
-            verdict = attribute(2, struct.pack(">II", ACCEPT, packet))
+            verdict = attribute(2, struct.pack(">II", REPEAT, packet))
+            verdict += attribute(3, struct.pack(">I", MARK))
             link.send(message(VERDICT, queue, verdict, REQUEST))
         if not held and (now_s >= end_s or not os.path.exists(token)):
             return

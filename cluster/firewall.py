@@ -15,6 +15,8 @@ from paxtest.errors import Unsupported
 from paxtest.remote.protocol import Remote
 
 CHAIN = "PAXTEST"
+HELD = "0x7a57"
+"""The mark of packets that were in a queue (`delay_agent.py`)."""
 
 Rules = tuple[str, str]
 """Lines for iptables-restore and for ip6tables-restore; both empty: no chain at all."""
@@ -63,7 +65,8 @@ def rules(
             share = f"{losses[link]:.9f}"
             wanted.append(f"-m statistic --mode random --probability {share} -j DROP")
         if source in queues and link not in cuts:
-            wanted.append(f"-j NFQUEUE --queue-num {queues[source]} --queue-bypass")
+            queue = f"-j NFQUEUE --queue-num {queues[source]} --queue-bypass"
+            wanted.append(f"-m mark ! --mark {HELD} {queue}")
         for address in addresses[source]:
             family = 1 if ":" in address else 0
             lines[family].extend(f"-A {CHAIN} -s {address} {rule}\n" for rule in wanted)

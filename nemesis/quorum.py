@@ -257,7 +257,9 @@ class SwapClock(SwapAction):
 
 
 class SwapLate(SwapAction):
-    """What the leader hears is late, so that it is told long after its fall that it leads."""
+    """What the leader hears is late: all that was on its way when it fell still reaches it, and
+    tells it for a while that it leads.
+    """
 
     def __init__(self, swap: Swap, fault: PlannedFault, context: Context) -> None:
         super().__init__(swap, fault, context)
@@ -272,7 +274,10 @@ class SwapLate(SwapAction):
         await super().inject()
 
     async def _strike(self) -> None:
-        """Nothing: what is under way stays so."""
+        """Nobody hears the leader any more; what the others have said goes on to it."""
+        cut = self._swap.cut_second()
+        await self._context.ground.cut(self._fault.id, cut.difference(self._links))
+        await asyncio.sleep(self._late_s)
 
     async def _afterwards(self) -> None:
         """Nothing: it falls by itself."""
