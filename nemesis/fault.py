@@ -44,6 +44,7 @@ class Mix:
     so a name that must not be missing for long has a slot of its own, whatever the seed.
     `pace`: the family's mean time between starts, in intervals of the schedule.
     `urgent`: names of which one comes in every 2.5 intervals, whatever else has to give way.
+    `whole`: names that the pace does not cut short, for they show something after a while only.
     `min_nodes`: names that make no sense with fewer nodes.
     `alone`: nothing else is to happen meanwhile, but for what is `harmless` to such a fault.
     """
@@ -54,6 +55,7 @@ class Mix:
     slots: Sequence[frozenset[str]]
     pace: float = 1.0
     urgent: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
     min_nodes: Mapping[str, int] = field(default_factory=dict)
     alone: bool = False
     harmless: bool = False

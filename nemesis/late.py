@@ -93,7 +93,8 @@ class FigureEightAction:
         self.lead_s = 0.0
         self.nodes = list(context.nodes)
         self.undo: dict[str, Any] = {"net": True}
-        self._near = sorted(self._rng.sample(context.nodes, len(context.nodes) // 2))
+        pool = [node for node in context.nodes if len(context.nodes) > 3 or node != context.leader]
+        self._near = sorted(self._rng.sample(pool, len(context.nodes) // 2))
         self.text = f"{' '.join(self._near)} far away, each leader is cut off"
         self.text += leader_note(context, True)
 
@@ -105,7 +106,6 @@ class FigureEightAction:
         began = time.monotonic()
         over = began + self._fault.duration_s
         await ground.shape(fault, links, delay_s=slow_s, jitter_s=slow_s * _JITTER)
-        self._proofs.append(await probe_delay(links[0], slow_s * (1 - _JITTER), self._context))
         leader: str | None = self._context.leader
         former: list[str] = []
         while leader is not None and time.monotonic() < over:
@@ -114,15 +114,25 @@ class FigureEightAction:
             cut = between(pair, rest)
             await ground.cut(fault, cut)
             self._fallen.append("+".join(pair))
-            if len(self._proofs) == 1:
-                self._proofs.append(await probe_cut(sorted(cut), self._context, self._rng))
-            left_s = over - time.monotonic()
-            next_one = await another_leader(
-                self._context, [leader, *former], min(_RISE_S, left_s)
-            ) or await another_leader(self._context, [leader], over - time.monotonic())
+            rising = self._rising([leader, *former], over)
+            if self._proofs:
+                next_one = await rising
+            else:
+                link = next(link for link in links if link not in cut)
+                next_one, *self._proofs = await asyncio.gather(
+                    rising,
+                    probe_delay(link, slow_s * (1 - _JITTER), self._context),
+                    probe_cut(sorted(cut), self._context, self._rng),
+                )
             former, leader = pair, next_one
         self.text += f" by {slow_s:.2f} s: {' '.join(self._fallen)}"
         self.lead_s = time.monotonic() - began
+
+    async def _rising(self, fallen: list[str], over: float) -> str | None:
+        """The next one that claims to lead: none of the last two pairs, if one can be had."""
+        limit_s = min(_RISE_S, over - time.monotonic())
+        found = await another_leader(self._context, fallen, limit_s)
+        return found or await another_leader(self._context, fallen[:1], over - time.monotonic())
 
     def _mate(self, leader: str, former: list[str]) -> list[str]:
         """Who is cut off with the leader: none of the last two, for these are to be heard again."""

@@ -26,6 +26,7 @@ from paxtest.nemesis.stutter import GOING_S, Stutter
 from paxtest.system import KeepsFiles, System
 
 _HOLD = (2.6, 3.6)
+_LONG = (4.5, 5.5)  # four or five elections over slow links
 _WEIGHTS = {
     "swap": 1,
     "swap-kill": 1,
@@ -44,7 +45,7 @@ _WEIGHTS = {
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
-    hold_s=dict.fromkeys(_WEIGHTS, _HOLD),
+    hold_s=dict.fromkeys(_WEIGHTS, _HOLD) | {"figure-eight": _LONG},
     slots=(
         frozenset({"rivals-late"}),
         frozenset({"swap-clock"}),
@@ -56,6 +57,7 @@ MIX = Mix(
         frozenset({"swap-sleep"}),
         frozenset({"swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}),
     ),
+    whole=frozenset({"figure-eight"}),
     pace=1.3,  # so that half of the time is left to the other families
     min_nodes=dict.fromkeys(_WEIGHTS, 3),
     alone=True,

@@ -249,7 +249,7 @@ class _Timeline:
             low, high = self._mix.hold_s[name]
             if faults and end_s - start_s < low / 2:  # the last one, and too short to show anything
                 break
-            longest_s = max(_SHORTEST_S, pace_s * (1 - _REST))
+            longest_s = max(_SHORTEST_S, high if name in self._mix.whole else pace_s * (1 - _REST))
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
             if waiting:  # be done in time for a leader to be there when the next anchor comes
                 hold_s = min(hold_s, max(_SHORTEST_S, waiting[0] - start_s - _CALM_S))
