@@ -170,16 +170,23 @@ class Chosen:
                         break
 
     def _learners(self) -> Iterator[Failure]:
+        """What is applied is chosen, and was so by then: a value that becomes chosen later was
+        taken for chosen by some other rule, and need not have become so."""
         told: set[tuple[SlotId, str]] = set()
-        for at, node, number, value in self._applies:
+        for at, node, number, value in sorted(self._applies, key=lambda applied: applied[0]):
             slot = self.slots.get(number)
-            if (slot is None or value not in slot.chosen) and (number, value) not in told:
+            chosen = slot.chosen.get(value) if slot else None
+            if chosen is None:
+                others = ", ".join(sorted(slot.chosen)) if slot and slot.chosen else "nothing"
+                why = f", where {others} was chosen"
+            elif self._one_clock and at < chosen[1]:
+                why = f" {(chosen[1] - at) / 1e6:.1f} ms before it was chosen"
+            else:
+                continue
+            if (number, value) not in told:
                 told.add((number, value))
-                chosen = ", ".join(sorted(slot.chosen)) if slot and slot.chosen else "nothing"
-                yield Failure(
-                    "I11", node, at, f"{node} applied {value} in {place(number)}, where {chosen}"
-                    " was chosen", number,
-                )  # fmt: skip
+                said = f"{node} applied {value} in {place(number)}{why}"
+                yield Failure("I11", node, at, said, number)
 
     def _acknowledgements(self) -> Iterator[Failure]:
         where: dict[Identity, list[int]] = {}

@@ -67,6 +67,8 @@ OTHERS = [
     ("I11", [*CHOSEN, ["n1", "apply", 2, X, []]], "applied slot 2 right after slot 0"),
     ("I11", [["n1", "snapshot", 9, X], ["n2", "snapshot", 9, Y]], "another state after slot 9"),
     ("I11", [*SERVED, ["n1", "install", 1, X, 1]], "installed a snapshot of slot 1"),
+    ("I11", [*PHASE_1, ["n1", "propose", 1, B1, X, [C1]], *accepted("n1", B1, X, 2),
+             ["n3", "apply", 1, X, []], *accepted("n2", B1, X, 2)], "before it was chosen"),
     ("I12", [*PHASE_1, ["n1", "propose", 1, B1, X, [C1]], ["n1", "reply", 1, "ok"],
              *accepted("n1", B1, X, 2), *accepted("n2", B1, X, 2)], "was not chosen yet"),
     ("I12", [*CHOSEN, ["n1", "apply", 1, X, [C1]], ["n1", "reply", 1, "fail"]], "certainly not"),
@@ -138,6 +140,15 @@ def test_values_under_two_ballots_are_not_chosen() -> None:
     lines = [*accepted("n1", B1, X, 1), *accepted("n2", B2, X, 1), ["n3", "apply", 1, X, []]]
     first = audit(traces(*lines)).first("I11")
     assert first is not None and "where nothing was chosen" in first.text
+
+
+def test_times_of_several_clocks_say_nothing_about_order() -> None:
+    lines = [*PHASE_1, ["n1", "propose", 1, B1, X, [C1]], *accepted("n1", B1, X, 2),
+             ["n3", "apply", 1, X, []], *accepted("n2", B1, X, 2)]  # fmt: skip
+    told = traces(*lines)
+    for node, events in told.items():
+        events.insert(0, [events[0][0], "clock", f"machine of {node}"])
+    assert not audit(told).failed
 
 
 # --- what is missing ---
