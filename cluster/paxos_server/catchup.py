@@ -13,7 +13,8 @@ PATIENCE = 8
 
 
 class CatchingUp:
-    """Both sides: the node that is behind, and the node that knows more."""
+    """Both sides: the node that is behind, and the node that knows more. `told_s`: when this node
+    was told something new."""
 
     def __init__(self, roles: Roles, execution: Execution, snapshots: Snapshots) -> None:
         self._bugs = roles.bugs
@@ -24,6 +25,7 @@ class CatchingUp:
         self._moment = roles.moment
         self._execution = execution
         self._snapshots = snapshots
+        self.told_s = float("-inf")
         self._asked_s = -1.0
         self._in_vain = 0
 
@@ -74,9 +76,12 @@ class CatchingUp:
     def on_chosen(self, source: str, message: Chosen) -> None:
         if message.first_slot > self._learner.chosen_upto + 1:
             return
+        known_upto = self._learner.chosen_upto
         for slot, value in enumerate(message.values, message.first_slot):
             self._execution.learn(slot, value)
         self._execution.apply()
+        if self._learner.chosen_upto > known_upto:
+            self.told_s = self._moment.now_s
         if message.chosen_upto > self._learner.chosen_upto:
             self._asked_s = self._moment.now_s
             self.ask(source)
@@ -87,7 +92,7 @@ class CatchingUp:
             return
         if self._snapshots.receive(message):
             self._in_vain = 0
-            self._asked_s = self._moment.now_s
+            self._asked_s = self.told_s = self._moment.now_s
             self.ask(source)
 
     # --- the node that knows more ---

@@ -137,6 +137,11 @@ class Proposer:
             return []
         return [node for node in membership.voters if node not in self.promises]
 
+    def lacks(self, slot: int) -> bool:
+        """May a leader that does not know what is chosen in the slot propose nothing there either?
+        Then it has to be told, by those who know."""
+        return self.phase is Phase.LEADING and slot < self.next_slot and slot not in self.open
+
     def contradicted_by(self, slot: int, value: bytes | None) -> bool:
         """Does what is chosen in the slot show, to one who leads, that a higher ballot has led
         since? It is another value than we propose there, or we have not come so far. To go on

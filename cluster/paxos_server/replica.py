@@ -229,7 +229,7 @@ class Replica:
         leadership = self.leadership
         match self.proposer.phase:
             case Phase.LEADING:
-                if leadership.lost(now):
+                if leadership.lost(now) or self.replication.stuck(now):
                     self.elections.step_down()
                 else:
                     if leadership.beat_due(now):

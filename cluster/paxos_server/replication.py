@@ -54,6 +54,7 @@ class Replication:
         self._elections = elections
         self._promotion = promotion
         self._widened_s = float("-inf")
+        self._bound_s = 0.0  # when a promise last said that more is chosen than is known here
         self._volatile: list[AcceptRecord] = []
         self._volatile_due_s = 0.0
         self._syncing_until_s = 0.0  # for bug sync-ack-early only
@@ -73,6 +74,7 @@ class Replication:
         chosen_upto = max(self._learner.chosen_upto, promises[best].chosen_upto)
         self._proposer.lead(chosen_upto)
         self._leadership.won(self._moment.now_s)
+        self._bound_s = self._moment.now_s
         self._promotion.lead()
         self._execution.apply()
         if chosen_upto > self._learner.chosen_upto:
@@ -91,6 +93,7 @@ class Replication:
         if self._trace is not None:
             self._trace.add("lead", self._proposer.ballot, sorted(self._proposer.promises))
         self._execution.apply()
+        self._bound_s = self._moment.now_s
         self._catching_up.behind(source, message.chosen_upto)
 
     def widen(self) -> None:
@@ -107,6 +110,13 @@ class Replication:
         leads no longer."""
         self.heartbeat()
         self._elections.step_down()
+
+    def stuck(self, now_s: float) -> bool:
+        """Does this leader lack slots in which it may not propose, and has nobody told more of them
+        for long? Those who knew may be gone: promises of those who are left say what to propose."""
+        if not self._proposer.lacks(self._learner.chosen_upto + 1):
+            return False
+        return now_s - max(self._bound_s, self._catching_up.told_s) >= self._config.step_down_s
 
     def propose(self, slot: int) -> None:
         """Ask the acceptors to accept what is proposed in the slot."""
@@ -173,6 +183,8 @@ class Replication:
             self._leadership.acknowledged(source, message.beat)
             self._reading.confirm()
             self._promotion.heard(source, message.chosen_upto)
+            if self._proposer.lacks(self._learner.chosen_upto + 1):
+                self._catching_up.behind(source, message.chosen_upto)
 
     # --- the acceptors ---
 
