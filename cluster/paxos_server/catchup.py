@@ -99,7 +99,7 @@ class CatchingUp:
 
     def on_catch_up(self, source: str, message: CatchUp) -> None:
         if message.from_slot <= self._learner.compacted:
-            self._outbox.send(source, self._snapshots.chunk(0))
+            self._outbox.send(source, self._snapshots.lend(message.from_slot))
             return
         values = self._learner.values(message.from_slot, self._config.message_bytes)
         if self._bugs.active("catchup-accepted"):
@@ -109,5 +109,4 @@ class CatchingUp:
             self._outbox.send(source, Chosen(message.from_slot, values, self._learner.chosen_upto))
 
     def on_fetch_snapshot(self, source: str, message: FetchSnapshot) -> None:
-        offset = message.offset if message.slot == self._snapshots.slot else 0
-        self._outbox.send(source, self._snapshots.chunk(offset))
+        self._outbox.send(source, self._snapshots.chunk(message.slot, message.offset))

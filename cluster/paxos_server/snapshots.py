@@ -10,8 +10,8 @@ from .trace import state_id
 
 
 class Snapshots:
-    """This node's latest snapshot (`data`: the state after `slot`), and another node's that
-    arrives chunk by chunk."""
+    """This node's latest snapshot (`data`: the state after `slot`), the one that another node is
+    fetching (`lent`: that, or an older one), and another node's that arrives chunk by chunk."""
 
     def __init__(self, roles: Roles, execution: Execution, memory: Remembered) -> None:
         self.slot = memory.snapshot_slot
@@ -23,6 +23,7 @@ class Snapshots:
         self._acceptor = roles.acceptor
         self._learner = roles.learner
         self._execution = execution
+        self._lent: tuple[int, bytes] | None = None
         self._incoming = bytearray()
         self._incoming_slot = 0  # 0: nothing is arriving
         self.save_due = False
@@ -65,10 +66,29 @@ class Snapshots:
             self._identity,
         )
 
-    def chunk(self, offset: int) -> SnapshotChunk:
-        """The part of our snapshot that begins at byte `offset`."""
-        data = self.data[offset : offset + self._config.snapshot_chunk_bytes]
-        return SnapshotChunk(self.slot, offset, len(self.data), data)
+    def lend(self, from_slot: int) -> SnapshotChunk:
+        """The first part of a snapshot, for a node that knows the slots before `from_slot`."""
+        if self._lent is None or self._lent[0] < from_slot:
+            self._lent = self.slot, self.data
+        return self._chunk(0)
+
+    def chunk(self, slot: int, offset: int) -> SnapshotChunk:
+        """The part that begins at byte `offset`, or the first one of the snapshot that there is
+        instead. One that is being fetched stays until all of it has left: while the log grows,
+        new ones may come faster than they can be fetched."""
+        if self._lent is None or self._lent[0] != slot:
+            if slot != self.slot:
+                return self.lend(slot)
+            self._lent = self.slot, self.data
+        return self._chunk(offset)
+
+    def _chunk(self, offset: int) -> SnapshotChunk:
+        assert self._lent is not None
+        slot, data = self._lent
+        part = data[offset : offset + self._config.snapshot_chunk_bytes]
+        if offset + len(part) >= len(data):
+            self._lent = None
+        return SnapshotChunk(slot, offset, len(data), part)
 
     def receive(self, chunk: SnapshotChunk) -> bool:
         """Take a chunk of another node's snapshot; install it when that was the last. False for

@@ -155,6 +155,34 @@ def test_doubled_chunks_of_a_snapshot_do_not_multiply() -> None:
     assert sent[SnapshotChunk] <= 3 * chunks + 20
 
 
+def test_a_snapshot_arrives_though_newer_ones_come_faster_than_its_chunks() -> None:
+    """The transfer used to begin anew with each of them."""
+    simulation = Simulation(12, Options(nodes=3, families=(), snapshot_every=10))
+    world, nodes = simulation.world, simulation.nodes
+    config = nodes[0].config
+    for node in nodes[:2]:
+        node.start()
+    world.run(1.0)
+
+    def write(number: int) -> None:
+        """Without end."""
+
+        def again(reply: bytes | None) -> None:
+            world.after(0.001, write, number + 4)
+
+        nodes[0].request([b"SET", b"k%d" % (number % 40), b"x" * 20], again)
+
+    for number in range(4):
+        write(number)
+    world.run(2.0)
+    nodes[2].start()
+    world.run(4.0)
+    first, late = nodes[0].replica, nodes[2].replica
+    assert isinstance(first, Replica) and isinstance(late, Replica)
+    assert len(first.snapshots.data) > 20 * config.snapshot_chunk_bytes
+    assert late.applied > 2000 and first.applied - late.applied < 500
+
+
 def test_what_is_learnt_beyond_a_gap_survives_a_checkpoint() -> None:
     """A leader that has no vote in a slot holds its value by having learnt it alone."""
     clock = SimulatedClock(World(0))
