@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paxtest.cluster import firewall, image, ownership, processes, shaping
+from paxtest.cluster import delay_agent, delaying, firewall, image, ownership, processes, shaping
 from paxtest.cluster.links import Shape
 from paxtest.cluster.probing import Prober
 from paxtest.errors import ClusterError, DockerUnavailable
@@ -35,6 +35,33 @@ def test_a_cut_goes_before_a_loss() -> None:
     match = "-m statistic --mode random --probability 0.250000000"
     assert four == f"-A PAXTEST -s 10.0.0.1 -j DROP\n-A PAXTEST -s 10.0.0.3 {match} -j DROP\n"
     assert six == f"-A PAXTEST -s fd00::1 -j DROP\n-A PAXTEST -s fd00::3 {match} -j DROP\n"
+
+
+def test_late_packets_are_queued_once_and_those_of_a_cut_link_not_at_all() -> None:
+    shapes = {("n1", "n2"): Shape(delay_s=0.1), ("n3", "n2"): Shape(delay_s=0.1, loss=0.5)}
+    queues = delaying.queues("n2", ADDRESSES, shapes, generation=1)
+    assert sorted(queues) == ["n1", "n3"] and len(set(queues.values())) == 2
+    assert delaying.queues("n1", ADDRESSES, shapes, generation=1) == {}
+    later = delaying.queues("n2", ADDRESSES, shapes, generation=2)
+    assert not {*queues.values()} & {*later.values()}, "the agent before may still have its own"
+    four, _ = firewall.rules("n2", ADDRESSES, {("n1", "n2")}, {("n3", "n2"): 0.5}, queues)
+    cut, loss, held = four.splitlines()
+    assert cut == "-A PAXTEST -s 10.0.0.1 -j DROP"
+    assert loss.endswith("--probability 0.500000000 -j DROP")
+    assert held == (
+        "-A PAXTEST -s 10.0.0.3 -m mark ! --mark 0x7a57"
+        f" -j NFQUEUE --queue-num {queues['n3']} --queue-bypass"
+    )
+
+
+def test_the_agent_reads_what_the_kernel_tells_it() -> None:
+    told = b""
+    for queue, packet in ((7, 1), (8, 70_000)):
+        header = delay_agent.attribute(1, packet.to_bytes(4, "big") + b"xyz")  # padded to 4 bytes
+        told += delay_agent.message(delay_agent.PACKET, queue, header, 0)
+    assert delay_agent.packets(told) == [(7, 1), (8, 70_000)]
+    assert delay_agent.packets(told[:10]) == []
+    assert f"{delay_agent.MARK:#x}" == firewall.HELD
 
 
 def test_shaping_stands_on_the_source_and_names_the_destination() -> None:
