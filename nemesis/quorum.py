@@ -28,44 +28,43 @@ from paxtest.system import KeepsFiles, System
 _HOLD = (2.6, 3.6)
 _LONG = (4.5, 5.5)  # four or five elections over slow links
 _WEIGHTS = {
-    "swap": 1,
-    "swap-kill": 1,
-    "swap-kill-all": 1,
-    "swap-flip-bit": 3,
+    "swap": 0.5,
+    "swap-kill": 0.5,
+    "swap-kill-all": 0.5,
+    "swap-flip-bit": 0.5,
     "swap-write-error": 1,
     "swap-wipe": 1,
     "swap-clock": 1,
     "swap-late": 1,
-    "swap-sleep": 1,
-    "rivals": 1,
-    "rivals-late": 2,
-    "relay": 1,
-    "figure-eight": 2,
+    "swap-sleep": 6,
+    "rivals": 0.5,
+    "rivals-late": 1,
+    "relay": 0.5,
+    "figure-eight": 1,
 }
+RIVALS = frozenset({"rivals", "relay"})
+_REST = frozenset({"swap-sleep", "swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}) | RIVALS
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD) | {"figure-eight": _LONG},
     slots=(
-        frozenset({"rivals-late"}),
         frozenset({"swap-clock"}),
-        frozenset({"figure-eight"}),
-        frozenset({"swap-wipe"}),
-        frozenset({"rivals-late", "figure-eight", "rivals", "relay"}),
         frozenset({"swap-late"}),
         frozenset({"swap-write-error"}),
-        frozenset({"swap-sleep"}),
-        frozenset({"swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}),
+        frozenset({"rivals-late"}),
+        frozenset({"figure-eight"}),
+        frozenset({"swap-wipe"}),
+        _REST,
     ),
-    whole=frozenset({"figure-eight"}),
-    pace=1.3,  # so that half of the time is left to the other families
+    whole=frozenset(_WEIGHTS),
+    pace=0.9,
     min_nodes=dict.fromkeys(_WEIGHTS, 3),
     alone=True,
 )
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
 NO_KILL = frozenset({"swap", "swap-clock", "swap-late", "swap-sleep"})
-RIVALS = frozenset({"rivals", "relay"})
 LATE: dict[str, type[LateRivalsAction] | type[FigureEightAction]] = {
     "rivals-late": LateRivalsAction,
     "figure-eight": FigureEightAction,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from random import Random
@@ -35,6 +36,7 @@ _STRETCH = 1.5  # intervals that a cast has the ground
 _BRISK = 0.75  # the interval's share at which a cast strikes: so few need not spare the cluster
 _BESIDE_S = (0.3, 0.5)  # before and after a handover between majorities no other fault begins
 _SPREAD_S = 1.5  # over which they begin again after it
+_WHOLE = 0.8  # of their shortest time: less shows nothing of faults that are not to be cut short
 _LATE_S = 0.5  # how much later a family may begin for the sake of an anchor
 
 
@@ -69,7 +71,7 @@ def build_schedule(
     order = list(dict.fromkeys(kinds))
     rng.shuffle(order)
     timelines = {
-        kind: _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {})
+        kind: _Timeline(MIXES[kind], Random(f"{kind} {seed}"), nodes, weights or {}, seed)
         for kind in order
     }
     first_s = min(rng.uniform(*_FIRST_S), end_s / 4)
@@ -130,7 +132,8 @@ def _together(
     before `earliest_s`, even for the sake of an anchor.
     """
     order = list(kinds)
-    if not all(MIXES[kind].alone or MIXES[kind].harmless for kind in kinds):
+    shared = not all(MIXES[kind].alone or MIXES[kind].harmless for kind in kinds)
+    if shared:
         order.sort(key=lambda kind: MIXES[kind].alone)  # last: for nothing begins beside it
     stagger_s = min(interval_s, (end_s - first_s) / 2) / max(1, len(order))
     planned: list[PlannedFault] = []
@@ -142,7 +145,7 @@ def _together(
         begin_s = first_s + order.index(kind) * stagger_s
         fill = timelines[kind].fill
         if MIXES[kind].alone or MIXES[kind].harmless:
-            planned += (faults := fill(begin_s, end_s, interval_s))
+            planned += (faults := fill(begin_s, end_s, interval_s, sparing=shared))
             if MIXES[kind].alone:
                 alone += [(f.start_s - _BESIDE_S[0], f.end_s + _BESIDE_S[1]) for f in faults]
         elif kind == "partition":
@@ -200,7 +203,9 @@ def _numbered(planned: Sequence[PlannedFault]) -> list[PlannedFault]:
 class _Timeline:
     """One family's faults, one after the other."""
 
-    def __init__(self, mix: Mix, rng: Random, nodes: int, weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, mix: Mix, rng: Random, nodes: int, weights: Mapping[str, float], seed: int
+    ) -> None:
         self._mix = mix
         self._rng = rng
         usable = mix.names(nodes)
@@ -208,8 +213,10 @@ class _Timeline:
         if not any(self._weights.values()):  # all weighed away: the user's word for "none"
             self._weights = {}
         self._slots = [slot & self._weights.keys() for slot in mix.slots]
-        # In their order, so that of two alike neither is far, and from anywhere.
-        self._count = rng.randrange(len(self._slots))
+        # In their order, so that of two alike neither is far, and from anywhere; where a run has
+        # no time for all, from one slot further with each seed, so that a few runs have them all.
+        self._turns = deque(self._slots)
+        self._turns.rotate(-(seed if mix.alone else rng.randrange(len(self._slots))))
 
     def fill(
         self,
@@ -219,10 +226,12 @@ class _Timeline:
         anchors: Sequence[float] = (),
         avoid: Sequence[float] = (),
         alone: Sequence[tuple[float, float]] = (),
+        sparing: bool = False,
     ) -> list[PlannedFault]:
         """Faults from `begin_s` until `end_s`. At an `anchor` the leader is isolated; of times
         to `avoid` a fault keeps clear, as far as the first of them all does not have to wait.
-        In the spans `alone` there is none at all.
+        In the spans `alone` there is none at all. `sparing`: what has to be alone leaves half of
+        the time to the others.
         """
         pace_s = interval_s * self._mix.pace
         faults: list[PlannedFault] = []
@@ -245,10 +254,11 @@ class _Timeline:
                 start_s = _outside(later_s + self._rng.uniform(0.0, _SPREAD_S), alone)
             if start_s > end_s - _SHORTEST_S:
                 break
-            name = "isolate-leader" if aimed else self._draw()
-            low, high = self._mix.hold_s[name]
-            if faults and end_s - start_s < low / 2:  # the last one, and too short to show anything
+            room_s = end_s - start_s if faults else end_s
+            name = "isolate-leader" if aimed else self._draw(room_s)
+            if name is None:
                 break
+            low, high = self._mix.hold_s[name]
             longest_s = max(_SHORTEST_S, high if name in self._mix.whole else pace_s * (1 - _REST))
             hold_s = min(self._rng.uniform(low, high), longest_s, end_s - start_s)
             if waiting:  # be done in time for a leader to be there when the next anchor comes
@@ -262,15 +272,28 @@ class _Timeline:
             faults.append(PlannedFault(0, start_s, hold_s, self._mix.kind, name, seed))
             free_s = start_s + hold_s + _APART_S
             next_s = start_s + pace_s * self._rng.uniform(0.8, 1.2)
-            start_s = max(next_s, start_s + hold_s + pace_s * _REST / 2)
+            rest_s = pace_s * _REST / 2 + (hold_s if sparing and self._mix.alone else 0.0)
+            start_s = max(next_s, start_s + hold_s + rest_s)
         return faults
 
-    def _draw(self) -> str:
-        slot = self._slots[self._count % len(self._slots)]
-        self._count += 1
-        choice = {name: w for name, w in self._weights.items() if name in slot and w > 0}
-        choice = choice or {name: w for name, w in self._weights.items() if w > 0}
-        return self._rng.choices(list(choice), list(choice.values()))[0]
+    def _draw(self, room_s: float) -> str | None:
+        """One of the next slot, or None where it would be too short to show anything. Where faults
+        are not to be cut short, one of the first slot with a fault that fits: those before it
+        have their turn as soon as there is room.
+        """
+        for turn in range(len(self._turns)):
+            slot = self._turns[turn]
+            choice = {name: w for name, w in self._weights.items() if name in slot and w > 0}
+            choice = choice or {name: w for name, w in self._weights.items() if w > 0}
+            name = self._rng.choices(list(choice), list(choice.values()))[0]
+            whole = name in self._mix.whole
+            if room_s >= self._mix.hold_s[name][0] * (_WHOLE if whole else 0.5):
+                del self._turns[turn]
+                self._turns.append(slot)
+                return name
+            if not whole:
+                break
+        return None
 
 
 def _clear_of(start_s: float, avoid: Sequence[float]) -> float:
