@@ -157,6 +157,6 @@ class Duel:
         self._world.after(4 * HOP_S * self._rng.random(), leader.resume)
 
     def _isolate(self, few: Sequence[str]) -> None:
-        if "partition" in self._families:
+        if "partition" in self._families and self._until_s:  # what has healed stays so
             rest = [node.name for node in self._nodes if node.name not in few]
             self._network.part(between(few, rest), hold=self._rng.random() < 0.5)

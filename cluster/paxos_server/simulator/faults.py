@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .duel import HOP_S, Duel
-from .network import SimulatedNetwork, Weather, between
+from .network import Links, SimulatedNetwork, Weather, between
 from .node import SimulatedNode
 from .world import World
 
@@ -143,9 +143,14 @@ class Faults:
         others = [node.name for node in self._nodes if node is not leader]
         leader.pause()
         for_s = 0.1 + self._world.around(0.2)
-        self._world.after(HOP_S, self._network.part, between([leader.name], others))
+        self._world.after(HOP_S, self._part, between([leader.name], others))
         self._world.after(for_s, leader.resume)
         return f"freeze {leader.name} for {for_s:.4f} s, and cut it off"
+
+    def _part(self, cut: Links) -> None:
+        """Cut these links, but for when everything has healed meanwhile."""
+        if not self._stopped:
+            self._network.part(cut)
 
     def _partition(self) -> str:
         rng = self._rng
