@@ -16,7 +16,7 @@ import paxtest
 from paxtest.cluster import keeper, ownership, processes
 from paxtest.cluster.ownership import OWNER_FILE
 from paxtest.cluster.protocol import Link, Net
-from paxtest.errors import AddressInUse, ClusterError, PlanError
+from paxtest.errors import AddressInUse, ClusterError, ClusterGone, PlanError
 from paxtest.node import Node
 from paxtest.remote import daemon
 from paxtest.remote.local import LocalRemote
@@ -213,14 +213,40 @@ class LocalCluster:
             "owner": self._owner,
             "base": str(self._base),
             "nodes": self._names,
+            "boot": ownership.boot_id(),
         }
         path.write_text(json.dumps(saved, indent=1))
 
     @classmethod
     async def attach(cls, saved: dict[str, Any]) -> LocalCluster:
-        """The cluster that another process made; ClusterError when it is gone."""
+        """The cluster that another process made. ClusterGone when nothing of it is left,
+        ClusterError when its keeper does not answer."""
         cluster = cls(saved["run_id"], len(saved["nodes"]))
         cluster._owner = saved["owner"]
         cluster._base = Path(saved["base"])
-        await cluster._use()
+        try:
+            await cluster._use()
+        except ClusterError as error:
+            if await asyncio.to_thread(cluster._gone, saved.get("boot")):
+                raise ClusterGone(
+                    f"nothing of the local cluster of run {cluster.run_id} is left: no process of"
+                    " it lives on this machine"
+                ) from error
+            raise
         return cluster
+
+    def _gone(self, boot: str | None) -> bool:
+        """Is it certain that nothing lives? That no process is seen proves it only where the
+        cluster was: on this machine since it was started last, or where its directory still
+        lies. A live owner may be about to start a node again."""
+        assert self._base is not None
+        try:
+            lines = (self._base / OWNER_FILE).read_text().splitlines()
+            here = lines == [self._owner, self.run_id]
+        except FileNotFoundError:
+            here = boot == ownership.boot_id()
+        except OSError:
+            return False  # somebody else's, whose processes cannot be recognised either
+        owned = self._owner != ownership.KEPT and ownership.alive(self._owner)
+        lives = any(run == self.run_id for run, _ in processes.marked().values())
+        return here and not owned and not lives

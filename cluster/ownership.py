@@ -43,7 +43,7 @@ def owner(*, keep: bool = False) -> str:
     if keep:
         return KEPT
     pid = os.getpid()
-    return f"{pid} {start_time(pid)} {_boot_id()}"
+    return f"{pid} {start_time(pid)} {boot_id()}"
 
 
 def alive(recorded: str) -> bool:
@@ -55,7 +55,7 @@ def alive(recorded: str) -> bool:
     if len(words) != 3 or not words[0].isdigit():
         return False
     pid, started, boot = words
-    return boot == _boot_id() and started == start_time(int(pid))
+    return boot == boot_id() and started == start_time(int(pid))
 
 
 def start_time(pid: int) -> str:
@@ -68,7 +68,8 @@ def start_time(pid: int) -> str:
 
 
 @cache
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Names the time since this machine was started last."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

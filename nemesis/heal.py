@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from paxtest.cluster.protocol import Cluster
-from paxtest.errors import PaxtestError, StoreError, Unsupported
+from paxtest.errors import ClusterGone, PaxtestError, StoreError, Unsupported
 from paxtest.nemesis import damage
 from paxtest.nemesis.clock import restore_true_time
 from paxtest.nemesis.member import joined
@@ -41,7 +41,10 @@ async def heal_run(run_dir: Path) -> list[str]:
     left = _left_in_force(run_dir, journal_path)
     if not left:
         return []
-    cluster, restart, system = await _attach(run_dir)
+    try:
+        cluster, restart, system = await _attach(run_dir)
+    except ClusterGone as gone:
+        return _ended(left, gone.message, journal_path)
     async with asyncio.timeout(_LIMIT_S):
         return await undo_all(left, cluster, restart, journal_path, system)
 
@@ -54,6 +57,17 @@ def _left_in_force(run_dir: Path, journal_path: Path) -> list[FaultEvent]:
             f"run {run_dir} has no faults.jsonl: it had no nemesis", "there is nothing to heal"
         )
     return unhealed(read_journal(journal_path))
+
+
+def _ended(left: Sequence[FaultEvent], gone: str, journal_path: Path) -> list[str]:
+    """Mark the faults of a cluster of which nothing is left."""
+    journal = FaultJournal(journal_path)
+    try:
+        for fault in left:
+            journal.append(_mark(fault, "healed", evidence=f"offline: {gone}"))
+    finally:
+        journal.close()
+    return [f"{gone}. What the run had left in force ended with it."]
 
 
 async def undo_all(

@@ -12,6 +12,7 @@ PaxtestError                      exit code 255
 |   `-- AddressInUse              a port that the run needs is taken
 |-- RemoteError                   a command on a node failed (node, argv, exit code, stderr)
 |-- ClusterError                  nodes could not be provisioned or torn down
+|   `-- ClusterGone               nothing of it is left: whatever was done to it has ended
 |-- NodeNotReady                  a node did not become ready before its deadline
 `-- InternalError                 paxtest disagrees with itself: never dressed up as a verdict
 """
@@ -101,6 +102,10 @@ class RemoteError(PaxtestError):
 
 class ClusterError(PaxtestError):
     """Nodes could not be provisioned or torn down."""
+
+
+class ClusterGone(ClusterError):
+    """Nothing of a cluster is left, for certain; whatever was done to it has ended with it."""
 
 
 class NodeNotReady(PaxtestError):
