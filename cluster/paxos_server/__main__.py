@@ -42,7 +42,13 @@ def _peer(text: str) -> tuple[str, Address]:
 
 
 def _parse(argv: list[str]) -> Settings:
-    parser = _Parser(prog="paxos_server", description="One node of the reference Paxos.")
+    parser = _Parser(
+        prog="paxos_server",
+        description="One node of the reference Paxos.",
+        epilog="The first start of a cluster of the engine multi needs all of --nodes at once: a"
+        " new disk votes when all others have registered it. Afterwards a majority is enough. A"
+        " node that waits says in its log for whom.",
+    )
     add = parser.add_argument
     add("--node", required=True, help="name of this node")
     add("--nodes", required=True, help="names of all nodes, with commas")

@@ -32,6 +32,8 @@ from .ports import Clock, Moment
 from .recovery import Remembered
 from .resp import array, error
 
+PATIENCE_S = 3.0
+"""How long a node enrols before it says whom it waits for."""
 NO_MEMBER = error("FAIL this node does not know yet which member it is; the command was not sent")
 
 
@@ -107,6 +109,8 @@ class Enrolling:
         self._agreed: dict[str, int] = {}  # in this round: who registered this disk -> its own
         self._round = 0
         self._round_due_s = self._due_s = float("-inf")
+        self._began_s = self._moment.advance()
+        self._missing: list[str] = []  # who had not registered this disk when the last round ended
         self._settled_lsn: int | None = None
         self._problem: str | None = None
         self._durable = 0
@@ -140,6 +144,8 @@ class Enrolling:
         self._due_s = now_s + self.config.heartbeat_s
         if now_s >= self._round_due_s:
             self._round_due_s = now_s + self.config.step_down_s
+            if now_s >= self._began_s + PATIENCE_S:
+                self._missing = [name for name in self._others if name not in self._agreed]
             self._round += 1
             self._agreed.clear()
         claim = Claim(self._memory.identity.disk, self._round, self.config.terms)
@@ -198,6 +204,15 @@ class Enrolling:
 
     def recovered(self) -> str:
         return "which member it is, the others are asked"
+
+    def waits_for(self) -> str | None:
+        """Whom, and why, in a sentence for the log. None before that is worth a word."""
+        if not self._missing:
+            return None
+        return (
+            f"waits for {', '.join(self._missing)}: a new disk votes when all others have"
+            " registered it"
+        )
 
     def facts(self) -> list[tuple[str, str | int]]:
         return [

@@ -15,6 +15,7 @@ from . import engine
 from .bugs import Bugs
 from .config import Config, EngineName, Reads
 from .disk import LocalDisk
+from .enrolment import Enrolling
 from .events import Output
 from .front import Cell, Connection
 from .identity import name_of
@@ -89,6 +90,7 @@ class Server:
         self._waiting_bytes = 0  # of commands that have no answer yet
         self._turn_due = False
         self._role = self.replica.role
+        self._waits: str | None = None
         self._failed: asyncio.Future[End] | None = None
 
     def _engine(self, memory: Any) -> engine.Engine:
@@ -132,10 +134,18 @@ class Server:
     def _tick(self) -> None:
         self._loop.call_later(TICK_S, self._tick)
         self.replica.tick()
+        if isinstance(self.replica, Enrolling):
+            self._tell_wait(self.replica.waits_for())
         for node, address in self.replica.addresses().items():
             host, _, port = address.rpartition(":")
             self._network.add(node, (host, int(port)))
         self._schedule()
+
+    def _tell_wait(self, waits: str | None) -> None:
+        """Each time that it is somebody else whom the node waits for."""
+        if waits is not None and waits != self._waits:
+            log(f"{self._config.node} {waits}")
+        self._waits = waits
 
     def _receive(self, source: str, messages: list[Message]) -> None:
         receive = self.replica.receive

@@ -11,7 +11,7 @@ from paxtest.auditor import audit
 from paxtest.cluster.paxos_server import engine
 from paxtest.cluster.paxos_server.bugs import NONE, Bugs
 from paxtest.cluster.paxos_server.config import Config, Reads
-from paxtest.cluster.paxos_server.enrolment import begin
+from paxtest.cluster.paxos_server.enrolment import Enrolling, begin
 from paxtest.cluster.paxos_server.identity import OtherTerms, name_of
 from paxtest.cluster.paxos_server.membership import Configurations
 from paxtest.cluster.paxos_server.messages import Claim, Message, Promise, Register
@@ -151,6 +151,27 @@ def test_who_is_undecided_itself_cannot_make_a_newcomer() -> None:
     nodes.clock._base_s += 1
     nodes.ask_around("n3")
     assert nodes.called() == {"n1": "n1", "n2": "n2", "n3": "n3~c8"}
+
+
+def test_a_node_that_waits_says_whom_it_waits_for() -> None:
+    nodes = Nodes()
+    nodes.start("n1")
+    nodes.start("n2")
+    for _ in range(3):
+        nodes.ask_around("n1", "n2")
+        node = nodes.engines["n1"]
+        assert isinstance(node, Enrolling) and node.waits_for() is None
+        nodes.clock._base_s += 1.1
+    nodes.ask_around("n1", "n2")
+    node = nodes.engines["n1"]
+    assert isinstance(node, Enrolling)
+    assert node.waits_for() == ("waits for n3: a new disk votes when all others have registered it")
+    nodes.kill("n2")
+    nodes.clock._base_s += 1.1
+    nodes.ask_around("n1")
+    nodes.clock._base_s += 1.1
+    nodes.ask_around("n1")
+    assert str(node.waits_for()).startswith("waits for n2, n3:")
 
 
 def test_an_answer_to_a_former_disk_means_nothing() -> None:
