@@ -26,7 +26,7 @@ from paxtest.nemesis.stutter import GOING_S, Stutter
 from paxtest.system import KeepsFiles, System
 
 _HOLD = (2.6, 3.6)
-_LONG = (4.5, 5.5)  # four or five elections over slow links
+_LONG = (4.5, 5.5)  # several elections, of which every other one shows something
 _WEIGHTS = {
     "swap": 0.5,
     "swap-kill": 0.5,
@@ -43,11 +43,15 @@ _WEIGHTS = {
     "figure-eight": 1,
 }
 RIVALS = frozenset({"rivals", "relay"})
+LATE: dict[str, type[LateRivalsAction] | type[FigureEightAction]] = {
+    "rivals-late": LateRivalsAction,
+    "figure-eight": FigureEightAction,
+}
 _REST = frozenset({"swap-sleep", "swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}) | RIVALS
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
-    hold_s=dict.fromkeys(_WEIGHTS, _HOLD) | {"figure-eight": _LONG},
+    hold_s=dict.fromkeys(_WEIGHTS, _HOLD) | dict.fromkeys(LATE, _LONG),
     slots=(
         frozenset({"swap-clock"}),
         frozenset({"swap-late"}),
@@ -65,10 +69,6 @@ MIX = Mix(
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
 NO_KILL = frozenset({"swap", "swap-clock", "swap-late", "swap-sleep"})
-LATE: dict[str, type[LateRivalsAction] | type[FigureEightAction]] = {
-    "rivals-late": LateRivalsAction,
-    "figure-eight": FigureEightAction,
-}
 _BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
 _NAP_S = (0.25, 0.45)  # so long that a lease is nearly over, and nobody else leads yet
 _NAP_LOOKS = 5

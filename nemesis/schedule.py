@@ -94,8 +94,8 @@ def _stretches(first_s: float, end_s: float, interval_s: float) -> list[tuple[fl
 
 
 def casts(kinds: Sequence[str], rng: Random) -> Iterator[list[str]]:
-    """Who shares which stretch, for ever: every other one is for what has to be alone, the rest
-    are dealt from a pack that holds every other family once (clocks: every other pack).
+    """Who shares which stretch, for ever: two of three are for what has to be alone, the rest are
+    dealt from a pack that holds every other family once (clocks: every other pack).
 
     Clocks go wrong beside partitions only: what hangs on a clock ends with a leader that dies.
     """
@@ -105,7 +105,7 @@ def casts(kinds: Sequence[str], rng: Random) -> Iterator[list[str]]:
     pack: list[str] = []
     packs = count(1)
     for number in count():
-        if alone and number % 2 == 1:
+        if alone and number % 3 != 0:
             yield [*alone, *harmless]
             continue
         while len(pack) < _MANY:

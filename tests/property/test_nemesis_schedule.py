@@ -75,7 +75,7 @@ def test_a_run_of_ten_seconds_has_a_fault_of_every_kind_and_the_first_within_two
 @given(seed=seeds)
 def test_a_minute_has_enough_of_four_kinds_and_some_of_all(seed: int) -> None:
     four = ["partition", "kill", "pause", "clock"]
-    for kinds, least in ((four, 4), (KINDS, 2)):
+    for kinds, least in ((four, 4), (KINDS, 1)):
         schedule = build_schedule(kinds, seed=seed, time_limit_s=60, nodes=5)
         counts = {kind: sum(f.kind == kind for f in schedule) for kind in kinds}
         assert sum(counts.values()) >= 25, counts
@@ -92,7 +92,7 @@ def test_of_many_kinds_a_few_strike_at_a_time_in_another_order_each_seed(seed: i
 
     dealt = kinds_of(seed)
     assert all(len(cast) <= 4 for cast in dealt) and {k for c in dealt for k in c} == set(KINDS)
-    assert all("quorum" in cast for cast in dealt[1::2])
+    assert all(("quorum" in cast) == (turn % 3 != 0) for turn, cast in enumerate(dealt))
     assert all({"clock", "partition"} == set(cast) for cast in dealt
                if "clock" in cast and "quorum" not in cast)  # fmt: skip
     assert any(kinds_of(seed + more) != dealt for more in (1, 2, 3))
