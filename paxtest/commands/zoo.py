@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,6 +62,9 @@ def zoo(
             raise UsageError(
                 f"unknown bug {name!r}", f"{did_you_mean(name, known)}known: {', '.join(known)}"
             )
+    # However it is told to end, it must not leave the run behind that it has begun.
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, signal.default_int_handler)
     budget_s = _seconds(budget)
     mode = Mode.SIMULATE if simulate else Mode.CLUSTER
     count = seeds or (500 if simulate else 4)
