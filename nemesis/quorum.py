@@ -26,7 +26,7 @@ from paxtest.nemesis.stutter import GOING_S, Stutter
 from paxtest.system import KeepsFiles, System
 
 _HOLD = (2.6, 3.6)
-_LONG = (4.5, 5.5)  # several elections, of which every other one shows something
+_LONG = (4.5, 5.5)  # several elections: who wins is luck, and not each shows something
 _WEIGHTS = {
     "swap": 0.5,
     "swap-kill": 0.5,
