@@ -295,7 +295,7 @@ async def test_a_delayed_link_delays_its_direction_only(cluster: Cluster) -> Non
     assert await quickest_s("n2", "n1") < 0.25
     await net.cut({("n3", "n2")})
     assert await quickest_s("n1", "n2") >= 0.25, "a cut of another link undoes the delay"
-    await net.shape({("n2", "n1")}, delay_s=0.3, jitter_s=0.05)
+    await net.shape({("n2", "n1")}, delay_s=0.4, jitter_s=0.05)
     assert await quickest_s("n1", "n2") < 0.25
     assert await quickest_s("n2", "n1") >= 0.25
     await net.heal()
@@ -305,8 +305,9 @@ async def test_a_delayed_link_delays_its_direction_only(cluster: Cluster) -> Non
 
 
 async def no_agent_is_left(cluster: Cluster) -> None:
-    """What holds packets back where the kernel cannot ends when it holds none any more."""
-    for node in cluster.nodes:
+    """What holds packets back where the kernel cannot ends when it holds none any more. (The nodes
+    of the local cluster have none; they would see those of everybody else's containers.)"""
+    for node in () if cluster.name == "local" else cluster.nodes:
         argv = ["sh", "-c", "ls /run/paxtest-delay-* 2>/dev/null; pgrep -f [N]FQA_CFG; true"]
         deadline = time.monotonic() + 10
         said = "not asked"
