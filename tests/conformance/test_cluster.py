@@ -291,15 +291,16 @@ async def test_a_delayed_link_delays_its_direction_only(cluster: Cluster) -> Non
             best = min(best, time.monotonic() - began)
         return best
 
-    assert await quickest_s("n1", "n2") >= 0.25
-    assert await quickest_s("n2", "n1") < 0.25
+    late_s = 0.24  # timers may be early by a little
+    assert await quickest_s("n1", "n2") >= late_s
+    assert await quickest_s("n2", "n1") < late_s
     await net.cut({("n3", "n2")})
-    assert await quickest_s("n1", "n2") >= 0.25, "a cut of another link undoes the delay"
+    assert await quickest_s("n1", "n2") >= late_s, "a cut of another link undoes the delay"
     await net.shape({("n2", "n1")}, delay_s=0.4, jitter_s=0.05)
-    assert await quickest_s("n1", "n2") < 0.25
-    assert await quickest_s("n2", "n1") >= 0.25
+    assert await quickest_s("n1", "n2") < late_s
+    assert await quickest_s("n2", "n1") >= late_s
     await net.heal()
-    assert await quickest_s("n2", "n1") < 0.25
+    assert await quickest_s("n2", "n1") < late_s
     assert await open_links(cluster) == LINKS
     await no_agent_is_left(cluster)
 
