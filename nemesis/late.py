@@ -14,14 +14,13 @@ from typing import Any
 from paxtest.nemesis.delay import probe_delay
 from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut
-from paxtest.nemesis.processes import another_leader
+from paxtest.nemesis.processes import another_leader, each_leader
 
 _PATIENCE_S = (0.5, 0.9)  # longer than others wait for a leader, most likely
 _AFTER_S = 0.15  # in which refusals of what came too late are heard
 _SLOW_S = (0.1, 0.3)  # so slow that a leader can be struck between two steps of a round
 _JITTER = 0.5
 _RISE_S = 1.5  # in which another one than the last two leads, most likely
-_BACK_S = (0.3, 0.6)  # so late acknowledgements come: as long as a lease, or longer
 
 
 class LateRivalsAction:
@@ -44,10 +43,7 @@ class LateRivalsAction:
     async def inject(self) -> None:
         began = time.monotonic()
         over = began + self._fault.duration_s - _PATIENCE_S[0] - _AFTER_S
-        leader: str | None = self._context.leader
-        while leader is not None and (time.monotonic() < over or not self._told):
-            await self._one(leader)
-            leader = await another_leader(self._context, [], over - time.monotonic())
+        await each_leader(self._one, self._context, over)
         self.text += f": {', '.join(self._told)}"
         self.lead_s = time.monotonic() - began
 
@@ -148,8 +144,3 @@ class FigureEightAction:
     async def heal(self) -> str:
         await self._context.ground.unshape(self._fault.id)
         return await self._context.ground.open(self._fault.id)
-
-
-def lateness(rng: Random) -> float:
-    """Seconds by which acknowledgements reach a leader late that is about to fall."""
-    return rng.uniform(*_BACK_S)

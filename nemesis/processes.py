@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -56,3 +57,13 @@ async def another_leader(
             return claim[0]
         await asyncio.sleep(_LOOK_S)
     return None
+
+
+async def each_leader(
+    strike: Callable[[str], Awaitable[None]], context: Context, over: float
+) -> None:
+    """Strike the leader, then whoever leads next, until `over` (of the monotonic clock)."""
+    leader: str | None = context.leader
+    while leader is not None:
+        await strike(leader)
+        leader = await another_leader(context, [], over - time.monotonic())

@@ -19,7 +19,7 @@ from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.delay import DelayFamily, probe_delay
 from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
-from paxtest.nemesis.late import FigureEightAction, LateRivalsAction, lateness
+from paxtest.nemesis.late import FigureEightAction, LateRivalsAction
 from paxtest.nemesis.partition import between, probe_cut, without_network
 from paxtest.nemesis.processes import look
 from paxtest.nemesis.stutter import GOING_S, Stutter
@@ -70,6 +70,7 @@ _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works
 _DAMAGE = {"swap-flip-bit": "flip-bit", "swap-wipe": "wipe"}
 NO_KILL = frozenset({"swap", "swap-clock", "swap-late", "swap-sleep"})
 _BACK_S = (2.0, 60.0)  # by how much the old leader's clock goes back: longer than an election
+_LATE_S = (0.3, 0.6)  # as long as a lease, or longer
 _NAP_S = (0.25, 0.45)  # so long that a lease is nearly over, and nobody else leads yet
 _NAP_LOOKS = 5
 
@@ -264,7 +265,7 @@ class SwapLate(SwapAction):
 
     def __init__(self, swap: Swap, fault: PlannedFault, context: Context) -> None:
         super().__init__(swap, fault, context)
-        self._late_s = lateness(self._rng)
+        self._late_s = self._rng.uniform(*_LATE_S)
         self._links = [(node, context.leader) for node in swap.first if node != context.leader]
         self._proof = (False, "")
         self.text += f"{context.leader} hears others {self._late_s:.2f} s late"

@@ -14,7 +14,7 @@ from typing import Any
 from paxtest.cluster.protocol import Link
 from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut
-from paxtest.nemesis.processes import another_leader, look
+from paxtest.nemesis.processes import another_leader, each_leader, look
 from paxtest.nemesis.stutter import Stutter, steps
 
 _SOON_S = (0.0, 0.2)  # from a leader's claim to its being cut off
@@ -45,10 +45,7 @@ class RivalsAction:
     async def inject(self) -> None:
         began = time.monotonic()
         over = began + self._fault.duration_s - _STILL_S[0] - _AFTER_S
-        leader: str | None = self._context.leader
-        while leader is not None and (time.monotonic() < over or not self._told):
-            await self._one(leader)
-            leader = await another_leader(self._context, [], over - time.monotonic())
+        await each_leader(self._one, self._context, over)
         self.text += f": {', '.join(self._told)}"
         self.lead_s = time.monotonic() - began
 
