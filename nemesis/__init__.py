@@ -17,7 +17,7 @@ from paxtest.nemesis.nemesis import Nemesis, Record
 from paxtest.nemesis.partition import PartitionFamily
 from paxtest.nemesis.pause import PauseFamily
 from paxtest.nemesis.quorum import QuorumFamily
-from paxtest.nemesis.schedule import DEFAULT_INTERVAL_S, build_schedule
+from paxtest.nemesis.schedule import build_schedule
 from paxtest.system import System
 
 FAMILIES: dict[str, Family] = {
@@ -117,7 +117,7 @@ def build(
         seed=seed,
         time_limit_s=time_limit_s,
         nodes=len(cluster.nodes),
-        interval_s=DEFAULT_INTERVAL_S if interval_s is None else interval_s,
+        interval_s=interval_s,
         quiet_tail_s=quiet_tail_s,
         weights=weights,
     )

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from paxtest.errors import PlanError
+from paxtest.errors import PlanError, did_you_mean
 from paxtest.nemesis import clock, delay, disk, kill, member, partition, pause, quorum
 from paxtest.nemesis.fault import Mix, PlannedFault
 
@@ -51,7 +51,7 @@ def build_schedule(
     seed: int,
     time_limit_s: float,
     nodes: int,
-    interval_s: float = DEFAULT_INTERVAL_S,
+    interval_s: float | None = None,
     quiet_tail_s: float | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> list[PlannedFault]:
@@ -63,6 +63,8 @@ def build_schedule(
     at a time, each seed in an order of its own (`casts`). `weights`: of fault names, over the
     families' own (0 leaves one out). The same arguments give the same schedule.
     """
+    if interval_s is None:
+        interval_s = DEFAULT_INTERVAL_S
     if quiet_tail_s is None:
         quiet_tail_s = default_quiet_tail_s(time_limit_s)
     end_s = time_limit_s - quiet_tail_s
@@ -334,6 +336,9 @@ def _refuse_nonsense(
     known = [name for mix in MIXES.values() for name in mix.weights]
     for name, weight in weights.items():
         if name not in known:
-            raise PlanError(f"no fault is named {name!r}", f"known are {', '.join(known)}")
+            raise PlanError(
+                f"no fault is named {name!r}",
+                did_you_mean(name, known) or f"known are {', '.join(known)}",
+            )
         if not 0 <= weight < float("inf"):
             raise PlanError(f"the weight of {name} is {weight}", "it must be 0 or more")

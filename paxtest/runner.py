@@ -60,7 +60,17 @@ class Runner:
         )
         self.kinds = nemesis.parse(",".join(plan.nemesis.kinds)) if plan.nemesis.kinds else []
         self.weights = dict(plan.nemesis.weights)
-        systems.load(plan.system.name)  # an unknown name must fail before anything is made
+        # What cannot be drawn or is unknown must fail before anything is made.
+        nemesis.build_schedule(
+            self.kinds,
+            seed=plan.seed,
+            time_limit_s=plan.time_limit_s,
+            nodes=plan.cluster.nodes,
+            interval_s=plan.nemesis.interval_s,
+            quiet_tail_s=plan.nemesis.quiet_tail_s,
+            weights=self.weights,
+        )
+        systems.load(plan.system.name)
         self.cluster_kind = self._cluster_kind()
         self.store_path = store_path
         self.phases: list[Phase] = []

@@ -53,6 +53,23 @@ def test_a_wrong_name(tmp_path: Path, flag: str, value: str, says: str) -> None:
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("nemesis.weights.figure-eigth=1", "did you mean 'figure-eight'?"),
+        ("nemesis.weights.swap=-1", "the weight of swap is -1"),
+        ("nemesis.quiet_tail_s=90", "no time for faults before its quiet tail"),
+    ],
+)
+def test_a_schedule_that_cannot_be_drawn_is_told_before_anything_is_made(
+    tmp_path: Path, setting: str, says: str
+) -> None:
+    words = ("run", "--cluster", "local", "--nemesis", "quorum", "--set", setting)
+    done = paxtest(*words, "--store", tmp_path / "store")
+    assert done.returncode == 254 and says in done.stderr, done.stderr
+    assert "provision" not in done.stderr and not (tmp_path / "store").exists()
+
+
 def test_no_docker_daemon(tmp_path: Path) -> None:
     done = paxtest(
         "run", "--cluster", "docker", "--store", tmp_path / "store", "--time-limit", "1",
