@@ -113,15 +113,16 @@ class Configurations:
     # --- commands of the state machine ---
 
     def change(self, slot: int, words: list[str]) -> str | None:
-        """Execute ADD node address, PROMOTE node, REMOVE node, or REFUSE node reason (a REMOVE that
-        the leader would not have), chosen in `slot`. Why it changes nothing, or None."""
+        """Execute ADD node address, PROMOTE node [disk that it replaces], REMOVE node, or REFUSE
+        node reason (a REMOVE that the leader would not have), chosen in `slot`. Why it changes
+        nothing, or None."""
         verb, node = words[0], words[1]
         if self.horizon > slot and not self._bugs.active("eager-reconfig"):
             return f"another change is in flight: it is in force from slot {self.horizon} on"
         if verb == "REFUSE":
             return words[2]
         if verb == "PROMOTE":
-            problem = self._promote(slot, node)
+            problem = self._promote(slot, node, set(words[2:]))
         elif self._fixed:
             return "the sizes of quorums are fixed by --q1 or --q2"
         elif verb == "ADD":
@@ -132,17 +133,20 @@ class Configurations:
             self.changed()
         return problem
 
-    def _promote(self, slot: int, node: str) -> str | None:
-        """Let a learner vote, or a disk in the place of another one of the same node."""
+    def _promote(self, slot: int, node: str, replaced: set[str]) -> str | None:
+        """Let a learner vote, or a disk in the place of another one of the same node. A command
+        that comes late must not put a lost disk in the place of its successor."""
         if not self.awaits(node):
             return f"{node} is no learner"
+        if self.disks(node) != replaced:
+            return f"{', '.join(self.disks(node)) or 'nobody'} votes by now where {node} was to"
         self.learners.pop(name_of(node), None)
-        self._enact(slot, (set(self.latest.voters) - self._disks(node)) | {node})
+        self._enact(slot, (set(self.latest.voters) - self.disks(node)) | {node})
         return None
 
     def _add(self, slot: int, node: str, address: str) -> str | None:
         eager = self._bugs.active("eager-reconfig")
-        if self._disks(node) or node in self.learners:
+        if self.disks(node) or node in self.learners:
             return f"{node} is a member already"
         if self.learners and not eager:
             return f"another change is in flight: {', '.join(self.learners)} is to vote"
@@ -154,7 +158,7 @@ class Configurations:
         return None
 
     def _remove(self, slot: int, node: str) -> str | None:
-        voters, disks = set(self.latest.voters), self._disks(node)
+        voters, disks = set(self.latest.voters), self.disks(node)
         if node in self.learners:
             del self.learners[node]
             return None
@@ -170,7 +174,7 @@ class Configurations:
     def endangers(self, node: str, answering: Collection[str]) -> str | None:
         """Why the node must not be removed while only these nodes answer: those that remained would
         be no quorum, and could not even let others in. None where they would be."""
-        voters = set(self.latest.voters) - self._disks(node)
+        voters = set(self.latest.voters) - self.disks(node)
         if not voters or self._fixed or self._bugs.active("eager-reconfig"):
             return None
         left, answer = self._membership(voters), sorted(voters.intersection(answering))
@@ -186,7 +190,7 @@ class Configurations:
         one that was lost?"""
         if self.latest.is_voter(node):
             return False
-        lost = node not in self.retired and bool(self._disks(node))
+        lost = node not in self.retired and bool(self.disks(node))
         return name_of(node) in self.learners or lost
 
     def removed(self, node: str) -> bool:
@@ -195,7 +199,7 @@ class Configurations:
             return False
         return name_of(node) not in self.learners
 
-    def _disks(self, node: str) -> set[str]:
+    def disks(self, node: str) -> set[str]:
         """The voters of the latest membership that have the node's name: one, or none."""
         name = name_of(node)
         return {voter for voter in self.latest.voters if name_of(voter) == name}

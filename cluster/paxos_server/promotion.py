@@ -56,5 +56,6 @@ class Promotion:
     def _promote(self, node: str) -> None:
         """One attempt at a time."""
         if self._promoting not in self._requests.gateway.waiting:
-            words = [b"MEMBERS", b"PROMOTE", node.encode()]
+            replaced = [disk.encode() for disk in self._roles.configurations.disks(node)]
+            words = [b"MEMBERS", b"PROMOTE", node.encode(), *replaced]
             self._promoting = self._requests.admit(0, words, Reads.LOG, 0)

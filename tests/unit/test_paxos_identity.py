@@ -226,7 +226,7 @@ def test_the_bug_has_the_name_of_the_lost_disk() -> None:
 def test_a_newcomer_takes_the_place_of_the_lost_disk_at_one_stroke() -> None:
     configurations = Configurations(NAMES, NONE, 8)
     assert configurations.awaits("n2~c8") and not configurations.awaits("n2")
-    assert configurations.change(10, ["PROMOTE", "n2~c8"]) is None
+    assert configurations.change(10, ["PROMOTE", "n2~c8", "n2"]) is None
     assert configurations.at(18).voters == ("n1", "n2~c8", "n3")
     assert configurations.roles(18)[1] == ("n2", "", "voter")
     assert not configurations.awaits("n2")
@@ -234,9 +234,20 @@ def test_a_newcomer_takes_the_place_of_the_lost_disk_at_one_stroke() -> None:
     assert configurations.removed("n2") and not configurations.removed("n2~c8")
 
 
+def test_a_promotion_that_comes_late_does_not_bring_a_lost_disk_back() -> None:
+    """n2's second disk was to vote, and was lost too; its third one votes when the command for the
+    second is executed at last."""
+    configurations = Configurations(NAMES, NONE, 8)
+    assert configurations.change(10, ["PROMOTE", "n2~c9", "n2"]) is None
+    assert configurations.awaits("n2~c8"), "it never voted"
+    said = configurations.change(20, ["PROMOTE", "n2~c8", "n2"])
+    assert said == "n2~c9 votes by now where n2~c8 was to"
+    assert configurations.at(28).voters == ("n1", "n2~c9", "n3")
+
+
 def test_sizes_of_quorums_outlive_a_lost_disk() -> None:
     configurations = Configurations(NAMES, NONE, 8, 2, 2)
-    assert configurations.change(10, ["PROMOTE", "n2~c8"]) is None
+    assert configurations.change(10, ["PROMOTE", "n2~c8", "n2"]) is None
     assert (configurations.at(18).q1, configurations.at(18).q2) == (2, 2)
 
 
