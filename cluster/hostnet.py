@@ -129,11 +129,13 @@ class HostNet:
         try:
             await self._delay()
         finally:
-            await self._write_firewalls()
-            await asyncio.sleep(self._late_from_s - time.time())
-            if former is not self._held:
-                ends = [delaying.stop(self._remotes[node], generation) for node in former]
-                await _all(ends)
+            try:
+                await self._write_firewalls()
+            finally:
+                await asyncio.sleep(self._late_from_s - time.time())
+                if former is not self._held:
+                    ends = [delaying.stop(self._remotes[node], generation) for node in former]
+                    await _all(ends)
 
     async def _delay(self) -> None:
         delayed = any(shape.delay_s > 0 for shape in self._shapes.values())

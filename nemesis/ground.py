@@ -42,14 +42,18 @@ class Ground:
             await self._cluster.net.cut(self._all_cut())
 
     async def open(self, fault: int) -> str:
-        """Open what this fault has cut and no other one cuts."""
+        """Open what this fault has cut and no other one cuts; what it has shaped is as usual."""
         assert self._cluster.net is not None
         async with self._links:
             self._cuts.pop(fault, None)
-            if self._cuts or self._shaped:
-                await self._cluster.net.cut(self._all_cut())
-            else:
+            shaped = fault in self._shaped
+            self._shaped.discard(fault)
+            if not (self._cuts or self._shaped):
                 await self._cluster.net.heal()
+            else:
+                await self._cluster.net.cut(self._all_cut())
+                if shaped:
+                    await self._cluster.net.shape([])
         return "its links open" if self._cuts else "all links open"
 
     async def shape(self, fault: int, links: Collection[Link], **shape: float) -> None:

@@ -69,7 +69,6 @@ class LateRivalsAction:
         return all(seen for seen, _ in self._proofs), "; ".join(said for _, said in self._proofs)
 
     async def heal(self) -> str:
-        await self._context.ground.unshape(self._fault.id)
         return await self._context.ground.open(self._fault.id)
 
 
@@ -142,5 +141,4 @@ class FigureEightAction:
         return len(self._proofs) == 2 and all(seen for seen, _ in self._proofs), said
 
     async def heal(self) -> str:
-        await self._context.ground.unshape(self._fault.id)
         return await self._context.ground.open(self._fault.id)

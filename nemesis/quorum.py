@@ -289,10 +289,6 @@ class SwapLate(SwapAction):
         late, told = self._proof
         return cut and late, f"{told}; {said}"
 
-    async def heal(self) -> str:
-        await self._context.ground.unshape(self._fault.id)
-        return await super().heal()
-
 
 class SwapSleep(SwapAction):
     """The leader nods off again and again, hardly awake in between, until it wakes up alone: what

@@ -78,6 +78,9 @@ class AddressInUse(EnvironmentError_):
     """A port that the run needs is taken."""
 
 
+_SAID = 160  # characters of a command that an error quotes
+
+
 class RemoteError(PaxtestError):
     """A command on a node failed or timed out."""
 
@@ -91,9 +94,11 @@ class RemoteError(PaxtestError):
     ) -> None:
         how = "timed out" if exit_code is None else f"exited with {exit_code}"
         tail = stderr.strip()[-2000:]
-        super().__init__(
-            f"on node {node}: {' '.join(argv)!r} {how}" + (f": {tail}" if tail else ""), hint
-        )
+        # A script is named by its first line: what went wrong must not drown in it.
+        said = " ".join(argv).strip()
+        first = said.split("\n", 1)[0][:_SAID]
+        said = first if first == said else f"{first} ..."
+        super().__init__(f"on node {node}: {said!r} {how}" + (f": {tail}" if tail else ""), hint)
         self.node = node
         self.argv = tuple(argv)
         self.command_exit_code = exit_code

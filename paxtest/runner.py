@@ -19,7 +19,7 @@ from paxtest._version import __version__
 from paxtest.analysis import analyse
 from paxtest.cluster import systems
 from paxtest.cluster.protocol import Cluster
-from paxtest.errors import NodeNotReady, PaxtestError
+from paxtest.errors import PaxtestError
 from paxtest.everywhere import ready, together
 from paxtest.generator import Context
 from paxtest.history import Journal
@@ -291,7 +291,7 @@ class Runner:
                 await self.interruption.unless_asked(ready(system, names, QUIESCE_TIMEOUT_S))
             except Interrupted:
                 return
-            except NodeNotReady as error:
+            except PaxtestError as error:  # not ready, or gone for good: the others are asked still
                 self.limits.append(f"after healing: {error.message}")
         with self.phase("final reads"):
             threads = range(plan.workers)

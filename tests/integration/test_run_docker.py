@@ -48,6 +48,30 @@ def test_ctrl_c_leaves_no_container(tmp_path: Path) -> None:
     assert not containers(), log.read_text()
 
 
+@pytest.mark.parametrize("kinds", ["partition", "quorum"])
+def test_a_node_that_is_gone_costs_neither_the_others_nor_the_verdict(
+    tmp_path: Path, kinds: str
+) -> None:
+    """Its container is removed while links are cut: the links of the others are opened all the same
+    (they serve), and what was recorded is checked."""
+    log = tmp_path / "log"
+    process = start(*DOCKER, "--nemesis", kinds, "--time-limit", "25", "--store", tmp_path, log=log)
+    faults = tmp_path / "latest/faults.jsonl"
+    wait_for(lambda: faults.exists() and '"injected"' in faults.read_text(), 120, "a fault", log)
+    saved = json.loads((tmp_path / "latest/cluster.json").read_text())
+    name = f"paxtest-{saved['run_id']}-n5"
+    subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
+    before = completions(tmp_path)
+    # Whether a fault was proven before the node went decides between valid and vacuous.
+    assert process.wait(timeout=150) in (0, 2), log.read_text()
+    result = json.loads((tmp_path / "latest/results.json").read_text())
+    verdicts = {check["name"]: check["verdict"] for check in result["checks"]}
+    assert verdicts["linearizable"] == "valid", log.read_text()
+    assert completions(tmp_path) > before + 500, "the others serve"
+    assert "n5" in log.read_text() and "stat_of" not in log.read_text()
+    assert not containers()
+
+
 def test_sigkill_then_heal_then_prune_leaves_no_container(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(
