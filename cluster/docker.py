@@ -250,6 +250,7 @@ class DockerCluster:
             if self.nodes:
                 raise
             return
+        await asyncio.gather(*(remote.close() for remote in self._remotes.values()))
         await in_thread(remove, api, self.run_id)
         self._api = api
         self.nodes = ()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
 import threading
 import time
 from collections.abc import Mapping
@@ -17,10 +15,9 @@ import requests.exceptions
 
 from paxtest.errors import RemoteError
 from paxtest.remote.shell import Shell, Sink
+from paxtest.remote.standing import STDOUT, StandingShell, Wire
 
-_CHUNK_BYTES = 1 << 16
-_HEADER = struct.Struct(">BxxxL")  # stream (1 stdout, 2 stderr), length of the payload
-_STDOUT = 1
+_IDLE_SHELLS = 4  # kept of each container
 _THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="paxtest-docker")
 """The SDK blocks. A pool of our own, so that a slow engine cannot starve asyncio's."""
 
@@ -32,7 +29,10 @@ async def in_thread(function: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 class DockerRemote(Shell):
-    """Runs commands as root in the container `container`; `api` is docker.APIClient."""
+    """Runs commands as root in the container `container`; `api` is docker.APIClient.
+
+    Commands without stdin run in shells that stay (see `standing.py`), as many as run at a time.
+    """
 
     def __init__(
         self, node: str, container: str, api: Any, *, env: Mapping[str, str] | None = None
@@ -40,14 +40,18 @@ class DockerRemote(Shell):
         super().__init__(node, env=env, is_root=True)
         self.container = container
         self._api = api
+        self._idle: list[StandingShell] = []
+        self._lock = threading.Lock()
 
     async def execute(
         self, argv: list[str], stdin: bytes | None, stdout: Sink, stderr: Sink, limit_s: float
     ) -> int | None:
+        deadline_s = time.monotonic() + limit_s
         try:
-            code: int | None = await in_thread(
-                self._blocking, argv, stdin, stdout, stderr, time.monotonic() + limit_s
-            )
+            if stdin is None:
+                code = await in_thread(self._in_shell, argv, stdout, stderr, deadline_s)
+            else:
+                code = await in_thread(self._alone, argv, stdin, stdout, stderr, deadline_s)
         except (docker.errors.APIError, requests.exceptions.RequestException, OSError) as error:
             raise RemoteError(
                 self.node,
@@ -56,77 +60,65 @@ class DockerRemote(Shell):
                 f"the Docker engine refused: {error}",
                 f"see whether the container still runs: docker ps -a --filter id={self.container}",
             ) from error
+        return None if code is None else int(code)
+
+    async def close(self) -> None:
+        """Let the shells go; the next command has a new one."""
+        with self._lock:
+            shells, self._idle = self._idle, []
+        for shell in shells:
+            shell.close()
+
+    def _in_shell(
+        self, argv: list[str], stdout: Sink, stderr: Sink, deadline_s: float
+    ) -> int | None:
+        shell = self._shell()
+        code = None
+        try:
+            code = shell.run(argv, stdout, stderr, deadline_s)
+        finally:
+            with self._lock:
+                kept = code is not None and len(self._idle) < _IDLE_SHELLS
+                if kept:
+                    self._idle.append(shell)
+            if not kept:
+                shell.close()
         return code
 
-    def _blocking(
-        self, argv: list[str], stdin: bytes | None, stdout: Sink, stderr: Sink, deadline_s: float
+    def _shell(self) -> StandingShell:
+        """One that nobody uses: the container may have been started anew since it was opened."""
+        while True:
+            with self._lock:
+                shell = self._idle.pop() if self._idle else None
+            if shell is None:
+                return StandingShell(self._api, self.container)
+            if shell.usable():
+                return shell
+            shell.close()
+
+    def _alone(
+        self, argv: list[str], stdin: bytes, stdout: Sink, stderr: Sink, deadline_s: float
     ) -> int | None:
-        made = self._api.exec_create(self.container, argv, stdin=stdin is not None, user="0")
-        stream = self._api.exec_start(made["Id"], socket=True)
+        """By an exec of its own, whose input can come to an end."""
+        wire = Wire(self._api, self.container, argv, stdin=True)
         try:
-            # A plain socket hides below SocketIO; over TLS or ssh, the stream is the socket.
-            wire = getattr(stream, "_sock", stream)
-            ahead = _read_ahead(stream, wire)
-            if stdin is not None:
-                threading.Thread(target=_feed, args=(wire, stdin), daemon=True).start()
-            if not _pump(wire, ahead, stdout, stderr, deadline_s):
+            threading.Thread(target=_feed, args=(wire, stdin), daemon=True).start()
+            while (came := wire.receive(deadline_s)) and came[0]:
+                (stdout if came[0] == STDOUT else stderr).write(came[1])
+            if came is None:
                 return None
         finally:
-            # The response owns the connection, and must let go of it before the stream does.
-            response = getattr(stream, "_response", None)
-            if response is not None:
-                response.close()
-            stream.close()
+            wire.close()
         while time.monotonic() < deadline_s:
-            state = self._api.exec_inspect(made["Id"])
+            state = self._api.exec_inspect(wire.id)
             if not state["Running"] and state["ExitCode"] is not None:
                 return int(state["ExitCode"])
             time.sleep(0.005)
         return None
 
 
-def _feed(wire: Any, data: bytes) -> None:
+def _feed(wire: Wire, data: bytes) -> None:
     """Send stdin and its end; a command that does not read its stdin is no error."""
     with contextlib.suppress(OSError):
-        wire.sendall(data)
-        wire.shutdown(socket.SHUT_WR)
-
-
-def _read_ahead(stream: Any, wire: Any) -> bytes:
-    """What the HTTP client has read beyond the headers: a quick command's output can arrive with
-    them, and the SDK hands out the socket below that buffer.
-    """
-    response = getattr(stream, "_response", None)
-    reader: Any = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
-    if not hasattr(reader, "peek"):
-        return b""
-    wire.settimeout(0)  # what is there is there: do not wait for more
-    try:
-        return bytes(reader.peek())
-    finally:
-        wire.settimeout(None)
-
-
-def _pump(wire: Any, ahead: bytes, stdout: Sink, stderr: Sink, deadline_s: float) -> bool:
-    """Split the multiplexed stream into the two sinks; False when the deadline passed first."""
-    buffer = bytearray()
-    data = ahead
-    while True:
-        buffer += data
-        while len(buffer) >= _HEADER.size:
-            kind, length = _HEADER.unpack_from(buffer)
-            end = _HEADER.size + length
-            if len(buffer) < end:
-                break
-            (stdout if kind == _STDOUT else stderr).write(bytes(buffer[_HEADER.size : end]))
-            del buffer[:end]
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
-            return False
-        wire.settimeout(left_s)
-        try:
-            data = wire.recv(_CHUNK_BYTES)
-        except TimeoutError:
-            return False
-        if not data:
-            return True
+        wire.send(data)
+        wire.end_input()
