@@ -107,7 +107,7 @@ def audit(traces: Traces) -> Audit:
     chosen = Chosen(one_clock)
     for node, events in sorted(traces.items()):
         failures += (KeysAudit if per_key(events) else NodeAudit)(node).walk(events)
-        failures += _quorums(node, kinds[node].get("start", ()))
+        failures += _quorums(node, kinds[node].get("start", ()), kinds[node].get("config", ()))
         chosen.take(node, events)
     failures += [f for f in chosen.failures() if whole or f.lemma not in ("I11", "I12")]
     skipped = _unseen(kinds)
@@ -175,15 +175,16 @@ def _unseen(kinds: Kinds) -> dict[str, str]:
     return {lemma: NOT_SEEN for lemma, subjects in SUBJECTS.items() if seen.isdisjoint(subjects)}
 
 
-def _quorums(node: str, starts: Sequence[list[Any]]) -> list[Failure]:
+def _quorums(node: str, starts: Sequence[list[Any]], configs: Sequence[list[Any]]) -> list[Failure]:
     """I8 by arithmetic: q1 + q2 > n."""
-    for start in starts:
-        q1, q2, nodes = start[6], start[7], start[8]
-        if q1 + q2 <= len(nodes):
+    claims = [(start[0], start[8], start[6], start[7]) for start in starts]
+    claims += [(at, voters, q1, q2) for at, _, _, voters, q1, q2 in configs]
+    for at, voters, q1, q2 in claims:
+        if q1 + q2 <= len(voters):
             return [
                 Failure(
-                    "I8", node, start[0], f"{node} takes {q1} promises and {q2} acceptances of"
-                    f" {len(nodes)} nodes for quorums: these need not meet",
+                    "I8", node, at, f"{node} takes {q1} promises and {q2} acceptances of"
+                    f" {len(voters)} nodes for quorums: these need not meet",
                 )
             ]  # fmt: skip
     return []

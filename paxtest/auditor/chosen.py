@@ -129,13 +129,16 @@ class Chosen:
         yield from self._acknowledgements()
 
     def config(self, number: SlotId) -> tuple[frozenset[str], int]:
-        """Who votes in a slot, and how many of them are a phase-2 quorum."""
+        """Who votes in a slot, and how many of them are a phase-2 quorum: one at least, for what
+        nobody accepted is not chosen, whatever a node takes for a quorum."""
         firsts = sorted(self.configs)
         if not firsts:
             return frozenset(), 1
-        if len(firsts) == 1 or not isinstance(number, int):
-            return self.configs[firsts[0]]
-        return self.configs[firsts[max(0, bisect_right(firsts, number) - 1)]]
+        last = 0
+        if isinstance(number, int):
+            last = max(0, bisect_right(firsts, number) - 1)
+        voters, q2 = self.configs[firsts[last]]
+        return voters, max(1, q2)
 
     def _choose(self) -> None:
         """A proposal is chosen when a phase-2 quorum has said to have accepted that proposal."""

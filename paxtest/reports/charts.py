@@ -79,7 +79,8 @@ def bokeh_js() -> str:
 def kind_colour(kind: str, kinds: Sequence[str]) -> str:
     """The colour of a fault family: fixed for the common ones, else by position."""
     spare = (GREEN, SKY, ORANGE, GREY)
-    return KIND_COLOURS.get(kind) or spare[list(kinds).index(kind) % len(spare)]
+    others = [other for other in kinds if other not in KIND_COLOURS]
+    return KIND_COLOURS.get(kind) or spare[others.index(kind) % len(spare)]
 
 
 def thin(columns: Columns, limit: int = POINTS_MAX) -> npt.NDArray[np.int64]:

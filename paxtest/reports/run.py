@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 @dataclass
 class Fault:
-    """One fault, told from its events. Times are ns since the run began; None: never happened."""
+    """One fault, told from its events. Times are ns since the run began; None: never happened.
+
+    It begins with `inject`: some strike for seconds until they are `injected`.
+    """
 
     id: int
     kind: str
@@ -43,9 +46,7 @@ class Fault:
         self.in_flight = max(self.in_flight, event.in_flight)
         if event.nodes:
             self.nodes = event.nodes
-        if event.event == "injected":
-            self.begin_ns = event.time_ns
-        elif event.event == "probe":
+        if event.event == "probe":
             # One probe that saw the fault hold is proof; a later one may come after its end.
             self.effective = bool(self.effective) or bool(event.effective)
             if event.evidence:

@@ -23,6 +23,7 @@ from sample_traces import (
 )
 
 from paxtest.auditor import LEMMAS, Status, audit
+from paxtest.auditor.proposals import proposals
 
 
 @pytest.mark.parametrize("lemma", LEMMAS)
@@ -64,6 +65,7 @@ OTHERS = [
     ("I7", [*PHASE_1, ["n1", "propose", 1, [2, "n1", 1], X, []]], "from nobody"),
     ("I8", [*PHASE_1, ["n1", "propose", 3, B1, X, []], ["n1", "config", 3, ["n1", "n2"], 2, 2]],
      "learned that n1, n2 vote from slot 3 on when it had proposed in slot 3"),
+    ("I8", [["n1", "config", 3, ["n1", "n2"], 1, 1]], "1 promises and 1 acceptances of 2 nodes"),
     ("I11", [*CHOSEN, ["n1", "apply", 2, X, []]], "applied slot 2 right after slot 0"),
     ("I11", [["n1", "snapshot", 9, X], ["n2", "snapshot", 9, Y]], "another state after slot 9"),
     ("I11", [*SERVED, ["n1", "install", 1, X, 1]], "installed a snapshot of slot 1"),
@@ -140,6 +142,15 @@ def test_values_under_two_ballots_are_not_chosen() -> None:
     lines = [*accepted("n1", B1, X, 1), *accepted("n2", B2, X, 1), ["n3", "apply", 1, X, []]]
     first = audit(traces(*lines)).first("I11")
     assert first is not None and "where nothing was chosen" in first.text
+
+
+def test_a_quorum_of_none_chooses_nothing() -> None:
+    """As bad-flex-quorum has it when one voter is left."""
+    alone = ["n1", "config", 1, ["n1"], 1, 0]
+    traced = traces(alone, *PHASE_1, ["n1", "propose", 1, B1, X, []], ["n1", "apply", 1, X, []])
+    found = audit(traced)
+    assert found.first("I11") is not None
+    assert [p.chosen_ns for p in proposals(traced, 1)] == [None]
 
 
 def test_times_of_several_clocks_say_nothing_about_order() -> None:

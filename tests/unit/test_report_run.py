@@ -9,7 +9,10 @@ import pytest
 from sample_runs import build
 
 from paxtest.errors import StoreError
+from paxtest.nemesis import names
+from paxtest.nemesis.record import FaultEvent
 from paxtest.reports import html, operations
+from paxtest.reports.charts import kind_colour
 from paxtest.reports.run import label, load
 from paxtest.verdict import Verdict
 
@@ -22,6 +25,23 @@ def test_a_whole_run_misses_nothing(tmp_path: Path) -> None:
     assert [f.kind for f in run.faults[:4]] == ["partition", "kill", "pause", "clock"]
     assert all(f.effective and f.end_ns and f.end_ns > f.begin_ns for f in run.faults)
     assert "nodes/n1/paxos.log" in run.logs and "paxtest.log" in run.logs
+
+
+def test_a_fault_begins_with_its_injection_however_long_that_takes(tmp_path: Path) -> None:
+    directory = build(tmp_path / "t" / "1")
+    events = [
+        FaultEvent(1, time_ns, event, "quorum", "rivals")
+        for time_ns, event in [(2_000, "inject"), (9_000, "injected"), (9_500, "healed")]
+    ]
+    lines = [msgspec.json.encode(event) for event in events]
+    (directory / "faults.jsonl").write_bytes(b"\n".join(lines))
+    (fault,) = load(directory).faults
+    assert (fault.begin_ns, fault.end_ns) == (2_000, 9_500)
+
+
+def test_every_kind_of_fault_has_a_colour_of_its_own() -> None:
+    kinds = names()
+    assert len({kind_colour(kind, kinds) for kind in kinds}) == len(kinds)
 
 
 @pytest.mark.parametrize("part", ["plan.yaml", "results.json", "history.jsonl", "faults.jsonl"])
