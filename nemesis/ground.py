@@ -25,7 +25,7 @@ class Ground:
         self._system = system
         self._nodes = [node.name for node in cluster.nodes]
         self._cuts: dict[int, frozenset[Link]] = {}
-        self._shaped: set[int] = set()
+        self._shaper: int | None = None  # the fault whose shapes are in force
         self._links = asyncio.Lock()
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._down: dict[str, int] = {}
@@ -46,9 +46,10 @@ class Ground:
         assert self._cluster.net is not None
         async with self._links:
             self._cuts.pop(fault, None)
-            shaped = fault in self._shaped
-            self._shaped.discard(fault)
-            if not (self._cuts or self._shaped):
+            shaped = self._shaper == fault
+            if shaped:
+                self._shaper = None
+            if not self._cuts and self._shaper is None:
                 await self._cluster.net.heal()
             else:
                 await self._cluster.net.cut(self._all_cut())
@@ -57,17 +58,23 @@ class Ground:
         return "its links open" if self._cuts else "all links open"
 
     async def shape(self, fault: int, links: Collection[Link], **shape: float) -> None:
-        """Delay or lose what travels on these; one fault at a time may. Raises Unsupported."""
+        """Delay or lose what travels on these, and on no others: the shapes of an earlier fault are
+        over. Raises Unsupported.
+        """
         assert self._cluster.net is not None
         async with self._links:
-            self._shaped.add(fault)
+            self._shaper = fault
             await self._cluster.net.shape(links, **shape)  # type: ignore[arg-type]
 
     async def unshape(self, fault: int) -> str:
-        """All links carry everything at once again."""
+        """All links carry everything at once again, but for what a later fault has shaped since:
+        the healing of one can last until the next has begun.
+        """
         assert self._cluster.net is not None
         async with self._links:
-            self._shaped.discard(fault)
+            if self._shaper not in (None, fault):
+                return f"its links are shaped by fault {self._shaper}"
+            self._shaper = None
             await self._cluster.net.shape([])
         return "all links as usual"
 

@@ -20,6 +20,7 @@ from paxtest.errors import PaxtestError, PlanError, StoreError, Unsupported
 from paxtest.nemesis import Nemesis, build, check_supported, lacking, names, parse, unavailable
 from paxtest.nemesis.clock import WALK, restore_true_time, token
 from paxtest.nemesis.fault import PlannedFault
+from paxtest.nemesis.ground import Ground
 from paxtest.nemesis.heal import heal_run, undo_all
 from paxtest.nemesis.quorum import LATE
 from paxtest.nemesis.record import FaultEvent, FaultJournal, read_journal, unhealed
@@ -415,6 +416,24 @@ async def test_single_faults_that_a_place_cannot_have_are_named(tmp_path: Path) 
     late = {"slow-leader", "slow-links", "swap-late", *LATE}
     assert set(gaps) == {*late, "wipe", "swap-wipe"}
     assert "netem" in gaps["slow-leader"] and "lost its disk" in gaps["wipe"]
+
+
+async def test_the_late_healing_of_a_fault_leaves_the_next_ones_links_alone(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    ground = Ground(run.cluster, run.system)  # type: ignore[arg-type]
+    assert run.cluster.net is not None
+    link = {("n1", "n2")}
+    await ground.shape(1, [("n3", "n1")], delay_s=0.1)
+    await ground.shape(2, link, delay_s=0.2)
+    assert "fault 2" in await ground.unshape(1)
+    await ground.open(1)
+    assert (run.cluster.net.shaped, run.cluster.net.delay_s) == (link, 0.2)
+    await ground.cut(2, link)
+    await ground.open(2)
+    assert run.cluster.net.shaped == run.cluster.net.closed == set()
+    await ground.shape(3, link, delay_s=0.1)
+    assert await ground.unshape(3) == "all links as usual"
+    assert run.cluster.net.shaped == set()
 
 
 async def test_build_makes_a_nemesis_with_the_seeds_schedule(tmp_path: Path) -> None:
