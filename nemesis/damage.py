@@ -67,7 +67,7 @@ def place(found: list[tuple[str, int]], rng: Random) -> tuple[str, int] | None:
         return None
     path, size = filled[-1] if rng.random() < _LAST else rng.choice(filled)
     if rng.random() < _NEAR_END:
-        return path, max(0, size - 1 - rng.randrange(_END_BYTES))
+        return path, size - 1 - rng.randrange(min(size, _END_BYTES))
     return path, rng.randrange(size)
 
 
