@@ -39,11 +39,13 @@ MIX = Mix(
         "wipe": _HOLD,
     },
     slots=(
-        frozenset({"flip-bit", "torn-tail", "wipe"}),
+        frozenset({"flip-bit"}),
+        frozenset({"torn-tail", "wipe"}),
         frozenset({"write-error-one", "write-error-leader", "write-error-majority"}),
     ),
     min_nodes={"flip-bit": 3, "torn-tail": 3, "wipe": 3},
 )
+_AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.25
 _TAIL_BYTES = (1, 4096)
@@ -51,40 +53,51 @@ _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$
 
 
 class DamageAction:
-    """kill -9, damage of the dead node's files, and a start on what is left.
+    """kill -9, damage of the dead nodes' files, and a start on what is left.
 
     A node may refuse to start, serve on, or repair itself: all of that is right. One that refused
     gets its files back as they were and starts at the end.
     """
 
-    def __init__(self, node: str, pid: int, files: KeepsFiles, fault: PlannedFault,
+    def __init__(self, pids: dict[str, int], files: KeepsFiles, fault: PlannedFault,
                  context: Context) -> None:  # fmt: skip
-        self._node = node
-        self._pid = pid
+        self._pids = pids
         self._files = files
         self._fault = fault
         self._context = context
-        self._rng = Random(f"damage {fault.seed}")
-        self._note = str(context.cluster.directory(node) / f"damage-{fault.id}")
-        self._seen = ""
-        self.nodes = [node]
-        self.text = f"kill -9 {node} (pid {pid}), {fault.name}, start"
-        self.undo: dict[str, Any] = {"mend": {node: self._note}, "restart": [node]}
+        self._seen: dict[str, str] = {}
+        self.nodes = list(pids)
+        told = " and ".join(f"{node} (pid {pid})" for node, pid in pids.items())
+        self.text = f"kill -9 {told}, {fault.name}, start"
+        self.undo: dict[str, Any] = {
+            "mend": {node: self._note(node) for node in pids},
+            "restart": self.nodes,
+        }
+
+    def _note(self, node: str) -> str:
+        return str(self._context.cluster.directory(node) / f"damage-{self._fault.id}")
 
     async def inject(self) -> None:
-        ground, node = self._context.ground, self._node
-        async with ground.busy(node):
+        await asyncio.gather(*(self._strike(node) for node in self._pids))
+
+    async def _strike(self, node: str) -> None:
+        async with self._context.ground.busy(node):
             await self._context.system.kill(node)
-            self._seen = await damage_files(
-                node, self._fault.name, self._note, self._files, self._rng, self._context
+            rng = Random(f"damage {self._fault.seed} {node}")
+            self._seen[node] = await damage_files(
+                node, self._fault.name, self._note(node), self._files, rng, self._context
             )
             await self._context.system.start(node)
 
     async def probe(self) -> tuple[bool, str]:
-        return bool(self._seen), f"{self._node} pid {self._pid} gone; {self._seen}"
+        told = (
+            f"{node} pid {pid} gone; {self._seen.get(node, '')}" for node, pid in self._pids.items()
+        )
+        return any(self._seen.values()), "; ".join(told)
 
     async def heal(self) -> str:
-        return await settled(self._node, self._fault, self._context)
+        ends = (settled(node, self._fault, self._context) for node in self._pids)
+        return ", ".join(await asyncio.gather(*ends))
 
 
 class WriteErrorAction:
@@ -214,10 +227,12 @@ class DiskFamily:
             found = await struck(fault.name.removeprefix("write-error-"), fault, context)
             return found if isinstance(found, str) else WriteErrorAction(found, fault, context)
         assert isinstance(context.system, KeepsFiles)
-        node = context.ground.frail(Random(fault.seed))
-        if node is None:
+        rng, most = Random(fault.seed), 1 if fault.name == "wipe" else _AT_ONCE
+        drawn = {context.ground.frail(rng) for _ in range(most)}
+        nodes = sorted(node for node in drawn if node is not None)
+        if not nodes:
             return f"{len(context.nodes)} nodes have no minority whose disks may fail"
-        pid = (await look([node], context)).pids.get(node)
-        if pid is None:
-            return f"nothing to damage: no process on {node}"
-        return DamageAction(node, pid, context.system, fault, context)
+        pids = (await look(nodes, context)).pids
+        if not pids:
+            return f"nothing to damage: no process on {' '.join(nodes)}"
+        return DamageAction(pids, context.system, fault, context)

@@ -11,15 +11,19 @@ import time
 from random import Random
 from typing import Any
 
+from paxtest.cluster.protocol import Link
 from paxtest.nemesis.delay import probe_delay
 from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut
 from paxtest.nemesis.processes import another_leader, each_leader
 
-_PATIENCE_S = (0.5, 0.9)  # longer than others wait for a leader, most likely
+_PATIENCE_S = (0.65, 0.95)  # longer than others wait for a leader, most likely
 _AFTER_S = 0.15  # in which refusals of what came too late are heard
-_SLOW_S = (0.1, 0.3)  # so slow that a leader can be struck between two steps of a round
-_JITTER = 0.5
+_WORDS_S = (2.0, 2.3)  # longer than the rest takes, but for the last of it
+_SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late
+_AWAY_S = 1.4  # longer than an election, and than connections outlive silence, most likely
+_SLOW_S = (0.08, 0.14)  # so slow that a leader can be struck between two steps of a round
+_JITTER = 0.3
 _RISE_S = 1.5  # in which another one than the last two leads, most likely
 
 
@@ -72,11 +76,60 @@ class LateRivalsAction:
         return await self._context.ground.open(self._fault.id)
 
 
+class StragglerAction:
+    """The last words of the leader reach one node seconds late. Meanwhile the leader is cut off,
+    and the straggler hears nothing of the election of the next one, longer than connections
+    outlive; then it is back with the new leader, whom it has promised nothing, accepts what that
+    proposes, and only then hears the last words of the old one.
+    """
+
+    def __init__(self, fault: PlannedFault, context: Context) -> None:
+        self._fault = fault
+        self._context = context
+        self._rng = Random(f"straggler {fault.seed}")
+        self._proofs: list[tuple[bool, str]] = []
+        self.lead_s = 0.0
+        self.nodes = list(context.nodes)
+        self.undo: dict[str, Any] = {"net": True}
+        self._straggler = self._rng.choice([n for n in context.nodes if n != context.leader])
+        self._late_s = self._rng.uniform(*_WORDS_S)
+        self.text = (
+            f"{self._straggler} hears {context.leader} {self._late_s:.2f} s late, and nothing of"
+            f" the election of the next one{leader_note(context, True)}"
+        )
+
+    async def inject(self) -> None:
+        ground, fault, leader = self._context.ground, self._fault.id, self._context.leader
+        began = time.monotonic()
+        link = (leader, self._straggler)
+        rest = [node for node in self._context.nodes if node not in link]
+        await ground.shape(fault, [link], delay_s=self._late_s)
+        late = asyncio.create_task(probe_delay(link, self._late_s, self._context))
+        try:
+            await asyncio.sleep(self._rng.uniform(*_SPEAKS_S))
+            cut = between(link, rest)
+            await ground.cut(fault, cut)
+            away = asyncio.create_task(asyncio.sleep(_AWAY_S))
+            self._proofs.append(await probe_cut(sorted(cut), self._context, self._rng))
+            await away
+            await ground.cut(fault, between([leader], rest))
+        finally:
+            self._proofs.append(await late)
+        self.lead_s = time.monotonic() - began
+
+    async def probe(self) -> tuple[bool, str]:
+        return all(seen for seen, _ in self._proofs), "; ".join(said for _, said in self._proofs)
+
+    async def heal(self) -> str:
+        return await self._context.ground.open(self._fault.id)
+
+
 class FigureEightAction:
-    """Whoever leads is cut off with one other node as soon as it claims to, and let back when the
-    next one does, between two halves that are far apart. So each leaves behind, on a minority,
-    what it had just proposed; and sooner or later a leader finds several such remains in one place
-    (Ongaro and Ousterhout, In Search of an Understandable Consensus Algorithm, 2014, figure 8).
+    """All nodes are far apart, and each leader is cut off as soon as it claims to lead: one
+    together with a mate that hears its last proposals, the next one with another mate, which
+    returns when it has heard them. So two leaders leave behind different values for one slot, each
+    on a minority, and whoever is elected then finds both (Ongaro and Ousterhout, In Search of an
+    Understandable Consensus Algorithm, 2014, figure 8). Of three nodes each leader is alone.
     """
 
     def __init__(self, fault: PlannedFault, context: Context) -> None:
@@ -85,55 +138,66 @@ class FigureEightAction:
         self._rng = Random(f"figure eight {fault.seed}")
         self._fallen: list[str] = []
         self._proofs: list[tuple[bool, str]] = []
-        self.lead_s = 0.0
+        self._over = self._slow_s = self.lead_s = 0.0
         self.nodes = list(context.nodes)
         self.undo: dict[str, Any] = {"net": True}
-        pool = [node for node in context.nodes if len(context.nodes) > 3 or node != context.leader]
-        self._near = sorted(self._rng.sample(pool, len(context.nodes) // 2))
-        self.text = f"{' '.join(self._near)} far away, each leader is cut off"
-        self.text += leader_note(context, True)
+        self.text = f"all are far apart, each leader is cut off{leader_note(context, True)}"
 
     async def inject(self) -> None:
-        ground, fault = self._context.ground, self._fault.id
-        far = [node for node in self._context.nodes if node not in self._near]
-        links = sorted(between(self._near, far))
-        slow_s = self._rng.uniform(*_SLOW_S)
+        self._slow_s = self._rng.uniform(*_SLOW_S)
+        links = [(a, b) for a in self._context.nodes for b in self._context.nodes if a != b]
         began = time.monotonic()
-        over = began + self._fault.duration_s
-        await ground.shape(fault, links, delay_s=slow_s, jitter_s=slow_s * _JITTER)
+        self._over = began + self._fault.duration_s
+        jitter_s = self._slow_s * _JITTER
+        await self._context.ground.shape(
+            self._fault.id, links, delay_s=self._slow_s, jitter_s=jitter_s
+        )
         leader: str | None = self._context.leader
-        former: list[str] = []
-        while leader is not None and time.monotonic() < over:
-            pair = [leader, *self._mate(leader, former)]
-            rest = [node for node in self._context.nodes if node not in pair]
-            cut = between(pair, rest)
-            await ground.cut(fault, cut)
-            self._fallen.append("+".join(pair))
-            rising = self._rising([leader, *former], over)
-            if self._proofs:
-                next_one = await rising
-            else:
-                link = next(link for link in links if link not in cut)
-                next_one, *self._proofs = await asyncio.gather(
-                    rising,
-                    probe_delay(link, slow_s * (1 - _JITTER), self._context),
-                    probe_cut(sorted(cut), self._context, self._rng),
-                )
-            former, leader = pair, next_one
-        self.text += f" by {slow_s:.2f} s: {' '.join(self._fallen)}"
+        while leader is not None and time.monotonic() < self._over:
+            hidden = [leader, *self._mate([leader])]
+            await self._cut(hidden)
+            second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
+            if second is None or time.monotonic() >= self._over:
+                break
+            told = [second, *self._mate([second, *hidden])]
+            await self._cut(told)
+            if len(told) > 1:
+                await asyncio.sleep(self._slow_s + jitter_s)  # its mate hears the last of it
+                await self._cut([second])
+            leader = await self._rising([second, leader])
+        self.text += f" by {self._slow_s:.2f} s: {' '.join(self._fallen)}"
         self.lead_s = time.monotonic() - began
 
-    async def _rising(self, fallen: list[str], over: float) -> str | None:
-        """The next one that claims to lead: none of the last two pairs, if one can be had."""
-        limit_s = min(_RISE_S, over - time.monotonic())
-        found = await another_leader(self._context, fallen, limit_s)
-        return found or await another_leader(self._context, fallen[:1], over - time.monotonic())
+    async def _cut(self, group: list[str]) -> None:
+        """Between this group and all others; who was cut off before is back."""
+        await self._context.ground.cut(self._fault.id, self._around(group))
+        self._fallen.append("+".join(group))
 
-    def _mate(self, leader: str, former: list[str]) -> list[str]:
-        """Who is cut off with the leader: none of the last two, for these are to be heard again."""
-        others = [n for n in self._context.nodes if n != leader and n not in former]
-        enough = len(self._context.nodes) >= 5
-        return [self._rng.choice(others)] if enough and others else []
+    def _around(self, group: list[str]) -> set[Link]:
+        return between(group, [node for node in self._context.nodes if node not in group])
+
+    async def _prove(self, group: list[str]) -> None:
+        """The first time: that links around the group are cut and another one is slow."""
+        if self._proofs:
+            return
+        rest = [node for node in self._context.nodes if node not in group]
+        least_s = self._slow_s * (1 - _JITTER)
+        self._proofs += await asyncio.gather(
+            probe_delay((rest[0], rest[1]), least_s, self._context),
+            probe_cut(sorted(self._around(group)), self._context, self._rng),
+        )
+
+    async def _rising(self, fallen: list[str]) -> str | None:
+        """The next one that claims to lead: none of these, or at least not the first of them."""
+        limit_s = min(_RISE_S, self._over - time.monotonic())
+        found = await another_leader(self._context, fallen, limit_s)
+        left_s = self._over - time.monotonic()
+        return found or await another_leader(self._context, fallen[:1], left_s)
+
+    def _mate(self, taken: list[str]) -> list[str]:
+        """Who is cut off with the leader: one of those that are left, so that both can spare it."""
+        others = [node for node in self._context.nodes if node not in taken]
+        return [self._rng.choice(others)] if others and len(self._context.nodes) > 4 else []
 
     async def probe(self) -> tuple[bool, str]:
         told = f"{len(self._fallen)} leaders cut off"

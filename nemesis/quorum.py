@@ -19,14 +19,15 @@ from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.delay import DelayFamily, probe_delay
 from paxtest.nemesis.disk import damage_files, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
-from paxtest.nemesis.late import FigureEightAction, LateRivalsAction
+from paxtest.nemesis.late import FigureEightAction, LateRivalsAction, StragglerAction
 from paxtest.nemesis.partition import between, probe_cut, without_network
 from paxtest.nemesis.processes import look
 from paxtest.nemesis.stutter import GOING_S, Stutter
 from paxtest.system import KeepsFiles, System
 
-_HOLD = (2.6, 3.6)
+_HOLD = (2.3, 3.1)
 _LONG = (4.5, 5.5)  # several elections: who wins is luck, and not each shows something
+_STRAGGLING = (3.6, 4.0)
 _WEIGHTS = {
     "swap": 0.5,
     "swap-kill": 0.5,
@@ -39,31 +40,37 @@ _WEIGHTS = {
     "swap-sleep": 6,
     "rivals": 0.5,
     "rivals-late": 1,
+    "straggler": 1,
     "relay": 0.5,
     "figure-eight": 1,
 }
 RIVALS = frozenset({"rivals", "relay"})
-LATE: dict[str, type[LateRivalsAction] | type[FigureEightAction]] = {
+LATE: dict[str, type[LateRivalsAction | FigureEightAction | StragglerAction]] = {
     "rivals-late": LateRivalsAction,
+    "straggler": StragglerAction,
     "figure-eight": FigureEightAction,
 }
 _REST = frozenset({"swap-sleep", "swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}) | RIVALS
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
-    hold_s=dict.fromkeys(_WEIGHTS, _HOLD) | dict.fromkeys(LATE, _LONG),
+    hold_s=dict.fromkeys(_WEIGHTS, _HOLD)
+    | dict.fromkeys(("rivals-late", "figure-eight"), _LONG)
+    | {"straggler": _STRAGGLING},
     slots=(
         frozenset({"swap-clock"}),
-        frozenset({"swap-late"}),
-        frozenset({"swap-write-error"}),
-        frozenset({"rivals-late"}),
         frozenset({"figure-eight"}),
+        frozenset({"swap-late"}),
+        frozenset({"rivals-late"}),
         frozenset({"swap-wipe"}),
+        frozenset({"straggler"}),
+        frozenset({"swap-write-error"}),
+        frozenset({"figure-eight"}),
         _REST,
     ),
     whole=frozenset(_WEIGHTS),
     pace=0.9,
-    min_nodes=dict.fromkeys(_WEIGHTS, 3),
+    min_nodes=dict.fromkeys(_WEIGHTS, 3) | {"straggler": 5},
     alone=True,
 )
 _ALONE = (0.25, 0.4)  # the share of the fault in which the first majority works alone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, groupby
 from random import Random
 
 import msgspec
@@ -81,15 +81,19 @@ def build_schedule(
         return _numbered(_together(order, timelines, first_s, end_s, interval_s, rng))
     planned: list[PlannedFault] = []
     brisk_s = interval_s * _BRISK
-    for cast, (begin_s, over_s) in zip(
-        casts(order, rng), _stretches(first_s, end_s, interval_s), strict=False
+    stretches = _stretches(first_s, end_s, interval_s)
+    for cast, shared in groupby(
+        zip(casts(order, rng), stretches, strict=False), lambda pair: pair[0]
     ):
+        spans = [span for _, span in shared]
+        begin_s, over_s = spans[0][0], spans[-1][1]
         planned += _together(cast, timelines, begin_s, over_s, brisk_s, rng, begin_s)
     return _numbered(planned)
 
 
 def _stretches(first_s: float, end_s: float, interval_s: float) -> list[tuple[float, float]]:
-    """The run's time, divided: each cast of families has the ground for one stretch of it."""
+    """The run's time, divided: each cast of families has the ground for one stretch of it, or for
+    as many as it gets in a row."""
     number = max(1, round((end_s - first_s) / (interval_s * _STRETCH)))
     each_s = (end_s - first_s) / number
     return [(first_s + each_s * i, first_s + each_s * (i + 1) - _APART_S) for i in range(number)]

@@ -4,7 +4,6 @@ nemesis/late.py and the handover `swap-late`, on a cluster that is not real."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,15 @@ def watch(run: Run, elect: bool = False) -> list[tuple[str, Links]]:
     net, told = run.cluster.net, []  # type: ignore[var-annotated]
     assert net is not None
     cut, shape = net.cut, net.shape
-    former: set[str] = set()
 
     async def cutting(links: Collection[tuple[str, str]]) -> None:
         await cut(links)
         told.append(("cut", set(links)))
         if elect and links:
-            old = run.system.leaders[-1]
-            inside = {old} | {n for n in FIVE if (old, n) not in links}
-            run.system.leaders = [old, next(n for n in FIVE if n not in inside | former)]
-            former.clear()
-            former.update(inside)
+            old, apart = run.system.leaders[-2:], group(set(links))
+            if old[-1] in apart:
+                new = next(node for node in FIVE if node not in apart | set(old))
+                run.system.leaders = [old[-1], new]
 
     async def shaping(links: Collection[tuple[str, str]], **kinds: float) -> None:
         await shape(links, **kinds)
@@ -38,6 +35,12 @@ def watch(run: Run, elect: bool = False) -> list[tuple[str, Links]]:
 
     net.cut, net.shape = cutting, shaping  # type: ignore[method-assign]
     return told
+
+
+def group(links: Links) -> set[str]:
+    """The smaller part of the nodes, which is cut off."""
+    reached = {node: {b for a, b in links if a == node} for node in FIVE}
+    return {node for node in FIVE if len(reached[node]) > len(FIVE) // 2}
 
 
 async def test_a_leader_is_heard_late_by_one_half_and_not_by_the_other(tmp_path: Path) -> None:
@@ -60,21 +63,35 @@ async def test_a_leader_is_heard_late_by_one_half_and_not_by_the_other(tmp_path:
     assert run.cluster.net.closed == run.cluster.net.shaped == set()
 
 
-async def test_each_leader_of_a_figure_eight_falls_with_another_node(tmp_path: Path) -> None:
+async def test_leaders_of_a_figure_eight_leave_remains_on_two_minorities(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("quorum", "figure-eight", hold_s=1.5), nodes=FIVE)
     told = watch(run, elect=True)
     await run.nemesis.run()
     assert run.happened() == WHOLE and run.events()[2].effective, run.events()
     kind, slow = told[0]
-    assert kind == "shape" and len(slow) == 12, "between two halves, both ways"
-    pairs = []
-    for kind, links in told[1:]:
-        if kind == "cut" and links:
-            sources = [{b for a, b in links if a == node} for node in FIVE]
-            pairs.append({n for n, reached in zip(FIVE, sources, strict=True) if len(reached) == 3})
-    assert "n2" in pairs[0] and len(pairs) >= 3
-    assert all(len(pair) == 2 for pair in pairs)
-    assert not [1 for before, after in pairwise(pairs) if before & after]
+    assert kind == "shape" and len(slow) == 20, "all links"
+    groups = [group(links) for kind, links in told[1:] if kind == "cut" and links]
+    hidden, pair, alone = groups[:3]
+    assert "n2" in hidden and len(hidden) == len(pair) == 2 and not hidden & pair
+    assert len(alone) == 1 and alone < pair, "its mate is back, with what it was told"
+    assert run.cluster.net is not None
+    assert run.cluster.net.closed == run.cluster.net.shaped == set()
+
+
+async def test_a_straggler_hears_the_old_leader_after_it_is_back_with_the_new_one(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path, fault("quorum", "straggler", hold_s=3.0), nodes=FIVE)
+    told = watch(run)
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    (_, late), (_, away), (_, back) = told[:3]
+    ((leader, straggler),) = late
+    rest = set(FIVE) - {leader, straggler}
+    assert leader == "n2"
+    assert away == {link for node in rest for pivot in ("n2", straggler)
+                    for link in ((node, pivot), (pivot, node))}  # fmt: skip
+    assert back == {link for node in rest for link in ((node, "n2"), ("n2", node))}
     assert run.cluster.net is not None
     assert run.cluster.net.closed == run.cluster.net.shaped == set()
 
@@ -98,7 +115,7 @@ async def test_the_leader_of_a_late_handover_hears_the_others_late(tmp_path: Pat
     assert run.happened() == WHOLE and run.events()[2].effective, run.events()
 
 
-@pytest.mark.parametrize("name", ["rivals-late", "figure-eight", "swap-late"])
+@pytest.mark.parametrize("name", ["rivals-late", "figure-eight", "straggler", "swap-late"])
 async def test_a_delay_that_nobody_sees_is_not_proven(tmp_path: Path, name: str) -> None:
     run = Run(tmp_path, fault("quorum", name, hold_s=0.6), nodes=FIVE)
     assert run.cluster.net is not None
