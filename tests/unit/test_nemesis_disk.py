@@ -34,6 +34,20 @@ async def test_who_refuses_damaged_files_gets_them_back(tmp_path: Path, name: st
     assert run.system.file(node).read_bytes() == run.system.content(node)
 
 
+async def test_bits_flip_on_two_nodes_of_a_minority_at_once(tmp_path: Path) -> None:
+    struck = []
+    for seed in range(12):
+        (tmp_path / str(seed)).mkdir()
+        run = Run(tmp_path / str(seed), fault("disk", "flip-bit", seed=seed), nodes=FIVE)
+        await run.nemesis.run()
+        assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+        struck.append(run.events()[0].nodes)
+        for node in struck[-1]:
+            assert f"{node} mended" in run.events()[4].evidence
+            assert run.system.file(node).read_bytes() == run.system.content(node)
+    assert {len(nodes) for nodes in struck} == {1, 2}
+
+
 async def test_who_serves_on_keeps_what_it_made_of_them(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("disk", "flip-bit"))
     run.system.careful = False
