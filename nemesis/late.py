@@ -144,29 +144,39 @@ class FigureEightAction:
         self.text = f"all are far apart, each leader is cut off{leader_note(context, True)}"
 
     async def inject(self) -> None:
-        self._slow_s = self._rng.uniform(*_SLOW_S)
-        links = [(a, b) for a in self._context.nodes for b in self._context.nodes if a != b]
         began = time.monotonic()
         self._over = began + self._fault.duration_s
-        jitter_s = self._slow_s * _JITTER
-        await self._context.ground.shape(
-            self._fault.id, links, delay_s=self._slow_s, jitter_s=jitter_s
-        )
-        leader: str | None = self._context.leader
-        while leader is not None and time.monotonic() < self._over:
-            hidden = [leader, *self._mate([leader])]
-            await self._cut(hidden)
+        self._slow_s = self._rng.uniform(*_SLOW_S)
+        # Before links are slow: else all that its window has room for is with the others already.
+        hidden = await self._hide(self._context.leader)
+        await self._slow_down()
+        while time.monotonic() < self._over:
             second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
-            if second is None or time.monotonic() >= self._over:
+            if second is None:
                 break
             told = [second, *self._mate([second, *hidden])]
             await self._cut(told)
             if len(told) > 1:
-                await asyncio.sleep(self._slow_s + jitter_s)  # its mate hears the last of it
+                await asyncio.sleep(self._slow_s * (1 + _JITTER))  # its mate hears the last of it
                 await self._cut([second])
-            leader = await self._rising([second, leader])
+            third = await self._rising([second, hidden[0]])
+            if third is None:
+                break
+            hidden = await self._hide(third)
         self.text += f" by {self._slow_s:.2f} s: {' '.join(self._fallen)}"
         self.lead_s = time.monotonic() - began
+
+    async def _slow_down(self) -> None:
+        links = [(a, b) for a in self._context.nodes for b in self._context.nodes if a != b]
+        jitter_s = self._slow_s * _JITTER
+        await self._context.ground.shape(
+            self._fault.id, links, delay_s=self._slow_s, jitter_s=jitter_s
+        )
+
+    async def _hide(self, leader: str) -> list[str]:
+        group = [leader, *self._mate([leader])]
+        await self._cut(group)
+        return group
 
     async def _cut(self, group: list[str]) -> None:
         """Between this group and all others; who was cut off before is back."""
