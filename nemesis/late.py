@@ -24,7 +24,7 @@ _SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late
 _AWAY_S = 1.4  # longer than an election, and than connections outlive silence, most likely
 _SLOW_S = (0.08, 0.14)  # so slow that a leader can be struck between two steps of a round
 _JITTER = 0.3
-_RISE_S = 1.5  # in which another one than the last two leads, most likely
+_RISE_S = 1.8  # in which another one leads, most likely, if enough nodes are well
 
 
 class LateRivalsAction:
@@ -144,7 +144,7 @@ class FigureEightAction:
         self.text = f"all are far apart, each leader is cut off{leader_note(context, True)}"
 
     async def inject(self) -> None:
-        began = time.monotonic()
+        ground, began = self._context.ground, time.monotonic()
         self._over = began + self._fault.duration_s
         self._slow_s = self._rng.uniform(*_SLOW_S)
         # Before links are slow: else all that its window has room for is with the others already.
@@ -152,14 +152,17 @@ class FigureEightAction:
         await self._slow_down()
         while time.monotonic() < self._over:
             second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
-            if second is None:
-                break
-            told = [second, *self._mate([second, *hidden])]
-            await self._cut(told)
-            if len(told) > 1:
-                await asyncio.sleep(self._slow_s * (1 + _JITTER))  # its mate hears the last of it
-                await self._cut([second])
-            third = await self._rising([second, hidden[0]])
+            if second is not None:
+                told = [second, *self._mate([second, *hidden])]
+                await self._cut(told)
+                if len(told) > 1:
+                    # Its mate hears the last of it.
+                    await asyncio.sleep(self._slow_s * (1 + _JITTER))
+                    await self._cut([second])
+            third = await self._rising([second, hidden[0]]) if second else None
+            if third is None:  # too few are well: anew, with whoever leads when all are together
+                await ground.cut(self._fault.id, ())
+                third = await another_leader(self._context, [], self._over - time.monotonic())
             if third is None:
                 break
             hidden = await self._hide(third)
@@ -198,11 +201,9 @@ class FigureEightAction:
         )
 
     async def _rising(self, fallen: list[str]) -> str | None:
-        """The next one that claims to lead: none of these, or at least not the first of them."""
+        """The next one that claims to lead and is none of these, if there soon is one."""
         limit_s = min(_RISE_S, self._over - time.monotonic())
-        found = await another_leader(self._context, fallen, limit_s)
-        left_s = self._over - time.monotonic()
-        return found or await another_leader(self._context, fallen[:1], left_s)
+        return await another_leader(self._context, fallen, limit_s)
 
     def _mate(self, taken: list[str]) -> list[str]:
         """Who is cut off with the leader: one of those that are left, so that both can spare it."""
