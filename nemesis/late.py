@@ -126,10 +126,11 @@ class StragglerAction:
 
 class FigureEightAction:
     """All nodes are far apart, and each leader is cut off as soon as it claims to lead: one
-    together with a mate that hears its last proposals, the next one with another mate, which
-    returns when it has heard them. So two leaders leave behind different values for one slot, each
-    on a minority, and whoever is elected then finds both (Ongaro and Ousterhout, In Search of an
-    Understandable Consensus Algorithm, 2014, figure 8). Of three nodes each leader is alone.
+    together with a mate that hears its last proposals, the next one with another mate. Then the
+    mates are back, without the leaders. So two leaders leave behind different values for one
+    slot, each on a minority, and whoever is elected then finds both (Ongaro and Ousterhout, In
+    Search of an Understandable Consensus Algorithm, 2014, figure 8). Of three nodes each leader
+    is alone.
     """
 
     def __init__(self, fault: PlannedFault, context: Context) -> None:
@@ -156,9 +157,10 @@ class FigureEightAction:
                 told = [second, *self._mate([second, *hidden])]
                 await self._cut(told)
                 if len(told) > 1:
-                    # Its mate hears the last of it.
+                    # Its mate hears the last of it. Then both mates, and who is left, are a
+                    # majority that cannot do without either.
                     await asyncio.sleep(self._slow_s * (1 + _JITTER))
-                    await self._cut([second])
+                    await self._cut([second, hidden[0]])
             third = await self._rising([second, hidden[0]]) if second else None
             if third is None:  # too few are well: anew, with whoever leads when all are together
                 await ground.cut(self._fault.id, ())
