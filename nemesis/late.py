@@ -17,7 +17,11 @@ from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut
 from paxtest.nemesis.processes import another_leader, each_leader
 
-_PATIENCE_S = (0.65, 0.95)  # longer than others wait for a leader, most likely
+_PATIENCE_S = (
+    0.72,
+    0.88,
+)  # others look for a new leader by then, and the old one goes on, most likely
+_FAITHFUL = 0.7  # of the times one half is divided further
 _AFTER_S = 0.15  # in which refusals of what came too late are heard
 _WORDS_S = (2.0, 2.3)  # longer than the rest takes, but for the last of it
 _SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late
@@ -30,7 +34,8 @@ _RISE_S = 1.8  # in which another one leads, most likely, if enough nodes are we
 class LateRivalsAction:
     """What the leader says is late for longer than others wait for it, and half of them it neither
     hears nor reaches; then the next one, until the time is over. Those who hear it late have
-    promised another leader by then, and their refusals are all it learns of that.
+    promised another leader by then, and their refusals are all it learns of that. Mostly it is
+    one node that hears it late, and the rest of its half is with the leader alone.
     """
 
     def __init__(self, fault: PlannedFault, context: Context) -> None:
@@ -55,18 +60,31 @@ class LateRivalsAction:
         ground, fault = self._context.ground, self._fault.id
         others = [node for node in self._context.nodes if node != leader]
         unheard = sorted(self._rng.sample(others, max(1, len(others) // 2)))
-        late = [(leader, node) for node in others if node not in unheard]
+        late = [node for node in others if node not in unheard]
+        faithful = []
+        if self._rng.random() < _FAITHFUL:
+            self._rng.shuffle(late)
+            self._rng.shuffle(unheard)
+            late, faithful = late[:1], late[1:]
         late_s = self._rng.uniform(*_PATIENCE_S)
-        cut = between([leader], unheard)
+        cut = between([leader, *faithful], unheard)
+        if faithful:
+            # It would be elected itself, and tell the old leader so: it lacks an answer for that.
+            cut |= {(node, late[0]) for node in unheard[1:]}
+        links = [(leader, node) for node in late]
         # In this order: what waits for the late ones from then on cannot be had without them.
         await ground.cut(fault, cut)
-        if late:
-            await ground.shape(fault, late, delay_s=late_s)
-        self._told.append(f"{leader} by {late_s:.2f} s, without {' '.join(unheard)}")
+        if links:
+            await ground.shape(fault, links, delay_s=late_s)
+        self._told.append(
+            f"{leader} by {' '.join(late)} {late_s:.2f} s, and {' '.join([leader, *faithful])}"
+            f" without {' '.join(unheard)}"
+        )
         began = time.monotonic()
         if not self._proofs:  # the first time: who knows whether there is a second one
             self._proofs.append(await probe_cut(sorted(cut), self._context, self._rng))
-            self._proofs += [await probe_delay(late[0], late_s, self._context)] if late else []
+            if links:
+                self._proofs.append(await probe_delay(links[0], late_s, self._context))
         await asyncio.sleep(began + late_s + _AFTER_S - time.monotonic())
 
     async def probe(self) -> tuple[bool, str]:
