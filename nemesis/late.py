@@ -21,7 +21,7 @@ _PATIENCE_S = (
     0.72,
     0.88,
 )  # others look for a new leader by then, and the old one goes on, most likely
-_FAITHFUL = 0.7  # of the times one half is divided further
+_FAITHFUL = 0.85  # of the times one half is divided further
 _AFTER_S = 0.15  # in which refusals of what came too late are heard
 _WORDS_S = (2.0, 2.3)  # longer than the rest takes, but for the last of it
 _SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late

@@ -65,6 +65,7 @@ MIX = Mix(
         frozenset({"swap-wipe"}),
         frozenset({"figure-eight"}),
         frozenset({"straggler"}),
+        frozenset({"rivals-late"}),
         frozenset({"swap-write-error"}),
         _REST,
     ),
