@@ -17,12 +17,9 @@ from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 from paxtest.nemesis.partition import between, probe_cut
 from paxtest.nemesis.processes import another_leader, each_leader
 
-_PATIENCE_S = (
-    0.72,
-    0.88,
-)  # others look for a new leader by then, and the old one goes on, most likely
+_PATIENCE_S = (0.66, 0.86)  # others look for a leader by then, and the old one goes on
 _FAITHFUL = 0.85  # of the times one half is divided further
-_AFTER_S = 0.15  # in which refusals of what came too late are heard
+_AFTER_S = 0.05  # in which refusals are heard; clients that wait are to hear of it, too
 _WORDS_S = (2.0, 2.3)  # longer than the rest takes, but for the last of it
 _SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late
 _AWAY_S = 1.4  # longer than an election, and than connections outlive silence, most likely
