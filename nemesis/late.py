@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -177,12 +178,15 @@ class FigureEightAction:
                     await asyncio.sleep(self._slow_s * (1 + _JITTER))
                     await self._cut([second, hidden[0]])
             third = await self._rising([second, hidden[0]]) if second else None
-            if third is None:  # too few are well: anew, with whoever leads when all are together
+            former: list[str] = []
+            if third is None:
+                # Somebody among them is not well, most likely: anew, and one of them is the mate.
+                former = hidden
                 await ground.cut(self._fault.id, ())
                 third = await another_leader(self._context, [], self._over - time.monotonic())
             if third is None:
                 break
-            hidden = await self._hide(third)
+            hidden = await self._hide(third, former)
         self.text += f" by {self._slow_s:.2f} s: {' '.join(self._fallen)}"
         self.lead_s = time.monotonic() - began
 
@@ -193,8 +197,8 @@ class FigureEightAction:
             self._fault.id, links, delay_s=self._slow_s, jitter_s=jitter_s
         )
 
-    async def _hide(self, leader: str) -> list[str]:
-        group = [leader, *self._mate([leader])]
+    async def _hide(self, leader: str, not_with: Sequence[str] = ()) -> list[str]:
+        group = [leader, *self._mate([leader, *not_with])]
         await self._cut(group)
         return group
 

@@ -57,16 +57,17 @@ MIX = Mix(
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD)
     | dict.fromkeys(("rivals-late", "figure-eight"), _LONG)
     | {"straggler": _STRAGGLING},
+    # A wiped node needs a while until it votes again: what needs every node comes before.
     slots=(
         frozenset({"swap-clock"}),
         frozenset({"figure-eight"}),
         frozenset({"swap-late"}),
         frozenset({"rivals-late"}),
-        frozenset({"swap-wipe"}),
-        frozenset({"figure-eight"}),
         frozenset({"straggler"}),
-        frozenset({"rivals-late"}),
+        frozenset({"figure-eight"}),
         frozenset({"swap-write-error"}),
+        frozenset({"rivals-late"}),
+        frozenset({"swap-wipe"}),
         _REST,
     ),
     whole=frozenset(_WEIGHTS),
