@@ -21,6 +21,7 @@ from paxtest.nemesis.processes import another_leader, each_leader
 _PATIENCE_S = (0.66, 0.86)  # others look for a leader by then, and the old one goes on
 _FAITHFUL = 0.85  # of the times one half is divided further
 _AFTER_S = 0.05  # in which refusals are heard; clients that wait are to hear of it, too
+_TOGETHER_S = 0.1  # in which an old leader that is back hears the next one
 _WORDS_S = (2.0, 2.3)  # longer than the rest takes, but for the last of it
 _SPEAKS_S = (0.3, 0.6)  # in which the leader says what is to be late
 _AWAY_S = 1.4  # longer than an election, and than connections outlive silence, most likely
@@ -84,6 +85,9 @@ class LateRivalsAction:
             if links:
                 self._proofs.append(await probe_delay(links[0], late_s, self._context))
         await asyncio.sleep(began + late_s + _AFTER_S - time.monotonic())
+        # It hears what was chosen in place of what it proposed, while its clients still wait.
+        await ground.cut(fault, ())
+        await asyncio.sleep(_TOGETHER_S)
 
     async def probe(self) -> tuple[bool, str]:
         return all(seen for seen, _ in self._proofs), "; ".join(said for _, said in self._proofs)
@@ -171,7 +175,7 @@ class FigureEightAction:
             second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
             if second is not None:
                 told = [second, *self._mate([second, *hidden])]
-                await self._cut(told)
+                await self._cut(told, hidden[:1])
                 if len(told) > 1:
                     # Its mate hears the last of it. Then both mates, and who is left, are a
                     # majority that cannot do without either.
@@ -202,10 +206,11 @@ class FigureEightAction:
         await self._cut(group)
         return group
 
-    async def _cut(self, group: list[str]) -> None:
-        """Between this group and all others; who was cut off before is back."""
-        await self._context.ground.cut(self._fault.id, self._around(group))
-        self._fallen.append("+".join(group))
+    async def _cut(self, *groups: list[str]) -> None:
+        """Between each of these and all others; who was cut off before is back."""
+        links = set[Link]().union(*(self._around(group) for group in groups))
+        await self._context.ground.cut(self._fault.id, links)
+        self._fallen.append("+".join(groups[0]))
 
     def _around(self, group: list[str]) -> set[Link]:
         return between(group, [node for node in self._context.nodes if node not in group])
