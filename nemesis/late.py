@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import Any
 
@@ -148,7 +148,8 @@ class FigureEightAction:
     """All nodes are far apart, and each leader is cut off as soon as it claims to lead: one
     together with a mate that hears its last proposals, the next one with another mate. Then the
     mates are back, without the leaders. So two leaders leave behind different values for one
-    slot, each on a minority, and whoever is elected then finds both (Ongaro and Ousterhout, In
+    slot, each on a minority, and the first mate, which alone can be elected then, finds both: its
+    own, and one that goes before it (Ongaro and Ousterhout, In
     Search of an Understandable Consensus Algorithm, 2014, figure 8). Of three nodes each leader
     is alone.
     """
@@ -175,12 +176,13 @@ class FigureEightAction:
             second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
             if second is not None:
                 told = [second, *self._mate([second, *hidden])]
-                await self._cut(told, hidden[:1])
+                await self._cut(told, self._around(hidden[:1]))
                 if len(told) > 1:
-                    # Its mate hears the last of it. Then both mates, and who is left, are a
-                    # majority that cannot do without either.
+                    # Its mate hears the last of it. Then the first mate is between the second and
+                    # whoever is left: nobody else can be elected, and what it has is the older.
                     await asyncio.sleep(self._slow_s * (1 + _JITTER))
-                    await self._cut([second, hidden[0]])
+                    rest = [n for n in self._context.nodes if n not in told + hidden]
+                    await self._cut([second, hidden[0]], between(told[1:], rest))
             third = await self._rising([second, hidden[0]]) if second else None
             former: list[str] = []
             if third is None:
@@ -206,11 +208,10 @@ class FigureEightAction:
         await self._cut(group)
         return group
 
-    async def _cut(self, *groups: list[str]) -> None:
-        """Between each of these and all others; who was cut off before is back."""
-        links = set[Link]().union(*(self._around(group) for group in groups))
-        await self._context.ground.cut(self._fault.id, links)
-        self._fallen.append("+".join(groups[0]))
+    async def _cut(self, group: list[str], more: Collection[Link] = ()) -> None:
+        """Between this group and all others, and `more`; who was cut off before is back."""
+        await self._context.ground.cut(self._fault.id, self._around(group).union(more))
+        self._fallen.append("+".join(group))
 
     def _around(self, group: list[str]) -> set[Link]:
         return between(group, [node for node in self._context.nodes if node not in group])

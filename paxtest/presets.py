@@ -25,11 +25,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     # the slots in flight: a leader that finds it full of what others left proposes nothing of its
     # own, and two leaders never leave different values in one slot.
     # So many operations that each fault meets some, and so few that the machine has time left for
-    # what strikes in the middle of an election (decision 179).
+    # what strikes in the middle of an election; many clients, for those of a leader that is cut off
+    # all wait before long, and then it has nothing to propose (decision 179).
     "hunt": {
         "nemesis.kinds": ["all"],
         "time_limit_s": 60,
         "rate": 300,
+        "concurrency": "8n",
     },
 }
 
