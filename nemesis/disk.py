@@ -93,7 +93,7 @@ class DamageAction:
         told = (
             f"{node} pid {pid} gone; {self._seen.get(node, '')}" for node, pid in self._pids.items()
         )
-        return any(self._seen.values()), "; ".join(told)
+        return all(self._seen.get(node) for node in self._pids), "; ".join(told)
 
     async def heal(self) -> str:
         ends = (settled(node, self._fault, self._context) for node in self._pids)

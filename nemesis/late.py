@@ -129,9 +129,9 @@ class StragglerAction:
             await asyncio.sleep(self._rng.uniform(*_SPEAKS_S))
             cut = between(link, rest)
             await ground.cut(fault, cut)
-            away = asyncio.create_task(asyncio.sleep(_AWAY_S))
-            self._proofs.append(await probe_cut(sorted(cut), self._context, self._rng))
-            await away
+            silent = probe_cut(sorted(cut), self._context, self._rng)
+            seen, _ = await asyncio.gather(silent, asyncio.sleep(_AWAY_S))
+            self._proofs.append(seen)
             await ground.cut(fault, between([leader], rest))
         finally:
             self._proofs.append(await late)
@@ -149,9 +149,8 @@ class FigureEightAction:
     together with a mate that hears its last proposals, the next one with another mate. Then the
     mates are back, without the leaders. So two leaders leave behind different values for one
     slot, each on a minority, and the first mate, which alone can be elected then, finds both: its
-    own, and one that goes before it (Ongaro and Ousterhout, In
-    Search of an Understandable Consensus Algorithm, 2014, figure 8). Of three nodes each leader
-    is alone.
+    own, and one that goes before it (Ongaro and Ousterhout, In Search of an Understandable
+    Consensus Algorithm, 2014, figure 8). Of less than five nodes each leader is alone.
     """
 
     def __init__(self, fault: PlannedFault, context: Context) -> None:
@@ -176,8 +175,9 @@ class FigureEightAction:
             second, *_ = await asyncio.gather(self._rising(hidden), self._prove(hidden))
             if second is not None:
                 told = [second, *self._mate([second, *hidden])]
-                await self._cut(told, self._around(hidden[:1]))
-                if len(told) > 1:
+                alone = self._around(hidden[:1]) if len(told) > 1 else ()
+                await self._cut(told, alone)
+                if alone:
                     # Its mate hears the last of it. Then the first mate is between the second and
                     # whoever is left: nobody else can be elected, and what it has is the older.
                     await asyncio.sleep(self._slow_s * (1 + _JITTER))

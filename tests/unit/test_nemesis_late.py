@@ -111,6 +111,25 @@ async def test_three_nodes_lose_only_their_leader_in_a_figure_eight(tmp_path: Pa
                      if (a == "n2") != (b == "n2")}  # fmt: skip
 
 
+async def test_three_nodes_can_always_elect_another_one_in_a_figure_eight(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("quorum", "figure-eight", hold_s=1.5))
+    net, cuts, names = run.cluster.net, [], ("n1", "n2", "n3")  # type: ignore[var-annotated]
+    assert net is not None
+    cut = net.cut
+
+    async def cutting(links: Collection[tuple[str, str]]) -> None:
+        await cut(links)
+        if links:
+            cuts.append(set(links))
+            run.system.leaders = [a for a in names if any((a, b) not in links and a != b
+                                                          for b in names)][:1]  # fmt: skip
+
+    net.cut = cutting  # type: ignore[method-assign]
+    await run.nemesis.run()
+    assert run.happened() == WHOLE, run.events()
+    assert len(cuts) >= 2 and all(len(links) == 4 for links in cuts), "one leader at a time"
+
+
 async def test_the_leader_of_a_late_handover_hears_the_others_late(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("quorum", "swap-late", hold_s=1.0), nodes=FIVE)
     told = watch(run)
