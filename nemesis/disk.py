@@ -16,7 +16,7 @@ from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError
 from paxtest.nemesis import damage
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault
-from paxtest.nemesis.processes import Struck, look, struck
+from paxtest.nemesis.processes import Struck, look, struck, voteless
 from paxtest.system import KeepsFiles, System
 
 _HOLD = (1.0, 2.0)
@@ -40,14 +40,15 @@ MIX = Mix(
     },
     slots=(
         frozenset({"flip-bit"}),
-        frozenset({"torn-tail", "wipe"}),
         frozenset({"write-error-one", "write-error-leader", "write-error-majority"}),
+        frozenset({"flip-bit"}),
+        frozenset({"torn-tail", "wipe"}),
     ),
     min_nodes={"flip-bit": 3, "torn-tail": 3, "wipe": 3},
 )
 _AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
-_LOOK_S = 0.25
+_LOOK_S = 0.1
 _TAIL_BYTES = (1, 4096)
 _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$1/limits" """
 
@@ -174,17 +175,21 @@ async def damage_files(
 
 
 async def settled(node: str, fault: PlannedFault, context: Context) -> str:
-    """Wait until the node serves, or has refused to; then its files are mended and it starts."""
+    """Wait until the node serves, with a vote where that can be told, or has refused to; then its
+    files are mended and it starts."""
     over = time.monotonic() + _SETTLE_S
+    serves = False
     while time.monotonic() < over:
-        if await _ready(node, context.system):
+        if serves := serves or await _ready(node, context.system):
             context.ground.sound(node)
-            return f"{node} serves"
+            if not await voteless([node], context.system):
+                return f"{node} serves"
         pid, _ = await context.system.process_state(node)
         if pid is None:
             return f"refused to start; {await context.ground.start(node, fault.id)}"
         await asyncio.sleep(_LOOK_S)
-    return f"{await context.ground.start(node, fault.id)}, does not serve yet"
+    lacks = "serves, but does not vote yet" if serves else "does not serve yet"
+    return f"{await context.ground.start(node, fault.id)}, {lacks}"
 
 
 async def _ready(node: str, system: System) -> bool:

@@ -19,6 +19,7 @@ from paxtest.nemesis.partition import between, probe_cut
 from paxtest.nemesis.processes import another_leader, each_leader
 
 _PATIENCE_S = (0.66, 0.86)  # others look for a leader by then, and the old one goes on
+_SOON_S = (0.56, 0.72)  # others look for a leader by then, and its clients have not given up
 _FAITHFUL = 0.85  # of the times one half is divided further
 _AFTER_S = 0.05  # in which refusals are heard; clients that wait are to hear of it, too
 _TOGETHER_S = 0.1  # in which an old leader that is back hears the next one
@@ -31,10 +32,12 @@ _RISE_S = 1.8  # in which another one leads, most likely, if enough nodes are we
 
 
 class LateRivalsAction:
-    """What the leader says is late for longer than others wait for it, and half of them it neither
-    hears nor reaches; then the next one, until the time is over. Those who hear it late have
-    promised another leader by then, and their refusals are all it learns of that. Mostly it is
-    one node that hears it late, and the rest of its half is with the leader alone.
+    """What the leader says is late for longer than others wait for it; then what the next one
+    says, until the time is over. The first is heard late by all, and learns what was chosen in
+    place of its proposals while its clients still wait. Of the others half of the nodes hear
+    nothing, nor reach them: those who hear one late have promised another leader by then, and
+    their refusals are all it learns of that. Mostly one node hears it late, and the rest of its
+    half is with the leader alone.
     """
 
     def __init__(self, fault: PlannedFault, context: Context) -> None:
@@ -56,8 +59,19 @@ class LateRivalsAction:
         self.lead_s = time.monotonic() - began
 
     async def _one(self, leader: str) -> None:
-        ground, fault = self._context.ground, self._fault.id
         others = [node for node in self._context.nodes if node != leader]
+        await (self._by_half if self._told else self._by_all)(leader, others)
+
+    async def _by_all(self, leader: str, others: list[str]) -> None:
+        late_s, began = self._rng.uniform(*_SOON_S), time.monotonic()
+        links = [(leader, node) for node in others]
+        await self._context.ground.shape(self._fault.id, links, delay_s=late_s)
+        self._told.append(f"{leader} by all {late_s:.2f} s")
+        self._proofs.append(await probe_delay(links[0], late_s, self._context))
+        await asyncio.sleep(began + late_s + _AFTER_S + _TOGETHER_S - time.monotonic())
+
+    async def _by_half(self, leader: str, others: list[str]) -> None:
+        ground, fault = self._context.ground, self._fault.id
         unheard = sorted(self._rng.sample(others, max(1, len(others) // 2)))
         late = [node for node in others if node not in unheard]
         faithful = []
@@ -80,7 +94,7 @@ class LateRivalsAction:
             f" without {' '.join(unheard)}"
         )
         began = time.monotonic()
-        if not self._proofs:  # the first time: who knows whether there is a second one
+        if len(self._proofs) == 1:  # the first time: who knows whether there is a second one
             self._proofs.append(await probe_cut(sorted(cut), self._context, self._rng))
             if links:
                 self._proofs.append(await probe_delay(links[0], late_s, self._context))

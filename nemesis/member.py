@@ -15,6 +15,7 @@ from typing import Any
 from paxtest.cluster.protocol import Cluster
 from paxtest.errors import PaxtestError
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note, targets
+from paxtest.nemesis.processes import voteless
 from paxtest.system import ChangesMembers, System
 
 _HOLD = (0.5, 2.0)
@@ -105,9 +106,10 @@ class ChurnAction(MemberAction):
 
 
 async def joined(nodes: list[str], system: ChangesMembers) -> str:
-    """Make these members again; what was seen. Raises PaxtestError where they are not in 6 s."""
+    """Make these members again, with a vote where that can be told; what was seen. Raises
+    PaxtestError where they are no members within 6 s."""
     over = time.monotonic() + _AGREE_S
-    problem = "nobody tells who is"
+    problem, seen = "nobody tells who is", ""
     while time.monotonic() < over:
         try:
             for node in nodes:
@@ -116,8 +118,14 @@ async def joined(nodes: list[str], system: ChangesMembers) -> str:
         except PaxtestError as error:
             problem, now = error.message, []
         if set(nodes) <= set(now):
-            return f"members are {' '.join(now)}"
+            lacking = await voteless(nodes, system)
+            seen = f"members are {' '.join(now)}"
+            if not lacking:
+                return seen
+            seen += f", {' '.join(lacking)} without a vote yet"
         await asyncio.sleep(_LOOK_S)
+    if seen:
+        return seen
     raise PaxtestError(
         f"{' '.join(nodes)} could not be made members again: {problem}",
         "add them by hand when most of the members serve",

@@ -13,6 +13,7 @@ from typing import Any
 from paxtest.cluster.protocol import Cluster
 from paxtest.nemesis.fault import Action, Clock, Context, Family, PlannedFault
 from paxtest.nemesis.ground import Ground
+from paxtest.nemesis.processes import voteless
 from paxtest.nemesis.record import FaultEvent, FaultJournal, Happening
 from paxtest.nemesis.turns import Turns
 from paxtest.system import System
@@ -29,6 +30,7 @@ _PROBE_S = 2.0
 _AFTER_S = 3.0
 _PROBE_PAUSE_S = 0.15
 _WATCH_S = 0.02
+_VOTES_S = 2.5  # how long a handover waits for nodes that are to vote again
 _HEAL_S = 15.0
 HEAL_LIMIT_S = 25.0
 """Limit of `heal` as a whole."""
@@ -120,6 +122,8 @@ class Nemesis:
         family = self._families[fault.kind]
         try:
             async with asyncio.timeout(_INJECT_S):
+                if family.mix.alone:
+                    await self._all_vote()
                 action = await family.prepare(fault, await self._context(fault))
         except Exception as error:
             await self._fail(fault, None, "prepare", error)
@@ -147,6 +151,15 @@ class Nemesis:
         finally:
             watch.stop()
         await self._heal_one(fault, action, _HEAL_S)
+
+    async def _all_vote(self) -> None:
+        """What has the ground to itself needs all of it: a node that lost its disk, or was away,
+        gets its vote back first. Not later than `_VOTES_S`: it may have lost that for good."""
+        over = time.monotonic() + _VOTES_S
+        while time.monotonic() < over:
+            if not await voteless(self._nodes, self._system):
+                break
+            await asyncio.sleep(_WATCH_S)
 
     async def _context(self, fault: PlannedFault) -> Context:
         """Who leads is asked now. Of several who claim to, the fault's seed draws one."""

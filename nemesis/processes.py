@@ -1,14 +1,16 @@
-"""Struck: the processes that a fault is about to strike, and the sentence that names them."""
+"""Struck: the processes that a fault is about to strike, and the sentence that names them; and who
+leads or votes meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from paxtest.nemesis.fault import Context, PlannedFault, leader_note, targets
+from paxtest.system import TellsVotes
 
 _SUCCESSOR_S = 3.0  # how long a successor is waited for
 _LOOK_S = 0.05
@@ -34,6 +36,15 @@ async def look(nodes: list[str], context: Context, note: str = "") -> Struck:
     states = await asyncio.gather(*(context.system.process_state(node) for node in nodes))
     pids = {n: pid for n, (pid, _) in zip(nodes, states, strict=True) if pid is not None}
     return Struck(pids, [node for node in nodes if node not in pids], note)
+
+
+async def voteless(nodes: Sequence[str], system: object) -> list[str]:
+    """Those of these nodes that say they have no vote, or do not answer; [] where the system cannot
+    be asked."""
+    if not isinstance(system, TellsVotes):
+        return []
+    votes = await asyncio.gather(*(system.votes(node) for node in nodes))
+    return [node for node, vote in zip(nodes, votes, strict=True) if not vote]
 
 
 async def struck(target: str, fault: PlannedFault, context: Context) -> Struck | str:

@@ -32,10 +32,10 @@ _WEIGHTS = {
     "swap": 0.5,
     "swap-kill": 0.5,
     "swap-kill-all": 0.5,
-    "swap-flip-bit": 0.5,
+    "swap-flip-bit": 1,
     "swap-write-error": 1,
     "swap-wipe": 1,
-    "swap-clock": 1,
+    "swap-clock": 6,
     "swap-late": 1,
     "swap-sleep": 6,
     "rivals": 0.5,
@@ -50,24 +50,23 @@ LATE: dict[str, type[LateRivalsAction | FigureEightAction | StragglerAction]] = 
     "straggler": StragglerAction,
     "figure-eight": FigureEightAction,
 }
-_REST = frozenset({"swap-sleep", "swap", "swap-kill", "swap-kill-all", "swap-flip-bit"}) | RIVALS
+_REST = frozenset({"swap-clock", "swap-sleep", "swap", "swap-kill", "swap-kill-all"}) | RIVALS
 MIX = Mix(
     kind="quorum",
     weights=_WEIGHTS,
     hold_s=dict.fromkeys(_WEIGHTS, _HOLD)
     | dict.fromkeys(("rivals-late", "figure-eight"), _LONG)
     | {"straggler": _STRAGGLING},
-    # A wiped node needs a while until it votes again: what needs every node comes before.
     slots=(
-        frozenset({"swap-clock"}),
+        frozenset({"swap-wipe"}),
         frozenset({"figure-eight"}),
-        frozenset({"swap-late"}),
+        frozenset({"swap-flip-bit"}),
         frozenset({"rivals-late"}),
         frozenset({"straggler"}),
+        frozenset({"swap-late"}),
         frozenset({"figure-eight"}),
         frozenset({"swap-write-error"}),
         frozenset({"rivals-late"}),
-        frozenset({"swap-wipe"}),
         _REST,
     ),
     whole=frozenset(_WEIGHTS),

@@ -109,3 +109,13 @@ class ChangesMembers(Protocol):
 
     async def add_member(self, node: str) -> None:
         """The same, of a node that was a member at first and was removed."""
+
+
+@runtime_checkable
+class TellsVotes(Protocol):
+    """What a System may have besides, where a node that serves clients need not vote yet: one
+    that lost its disk, or has just been added. Faults of such a node are over when it votes."""
+
+    async def votes(self, node: str) -> bool:
+        """Does the node have a vote, as far as it knows itself? False where it does not answer
+        within a second."""

@@ -276,6 +276,15 @@ class PaxosSystem:
                 return voters
         return []
 
+    async def votes(self, node: str) -> bool:
+        told = await self._ask(node, "PAXOS", "STATUS")
+        if told is None:
+            return False
+        if self.engine is EngineName.PERKEY:  # members are members for ever
+            return True
+        status = dict(zip(told[::2], told[1::2], strict=True))
+        return status[b"identity"] in status[b"voters"].split(b",")
+
     async def remove_member(self, node: str) -> None:
         await self._change_members("REMOVE", node)
 

@@ -95,7 +95,7 @@ class NodeAudit(Walk):
                     f" durably accepted in slot {slot}", slot, b,
                 )  # fmt: skip
                 break
-        if chosen_upto < self._durable_chosen and not accepted:
+        if chosen_upto < self._durable_chosen:
             yield self._fail(
                 "I3", at, f"came back knowing slots up to {chosen_upto}, but had durably noted"
                 f" those up to {self._durable_chosen} as chosen", chosen_upto + 1,

@@ -45,10 +45,12 @@ def group(links: Links) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_leader_is_heard_late_by_those_whom_others_ask(tmp_path: Path, seed: int) -> None:
-    run = Run(tmp_path, fault("quorum", "rivals-late", hold_s=2.5, seed=seed), nodes=FIVE)
+    run = Run(tmp_path, fault("quorum", "rivals-late", hold_s=3.3, seed=seed), nodes=FIVE)
     told = watch(run)
     await run.nemesis.run()
     assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    first = told.pop(0)
+    assert first == ("shape", {("n2", node) for node in FIVE if node != "n2"}), "late for all"
     cuts = [links for kind, links in told if kind == "cut" and links]
     late = [links for kind, links in told if kind == "shape" and links]
     assert len(cuts) == len(late) >= 1
