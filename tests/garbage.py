@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import errno
 import random
 import socket
 import struct
@@ -22,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from sockets import throw
 
 from paxtest.cluster.paxos_server.bugs import NONE
 from paxtest.cluster.paxos_server.config import Config
@@ -105,23 +104,6 @@ class Node:
         assert self.ask(b"INCR w\r\n") == b":%d\r\n" % (self._writes + 1)
         assert not self.problems, self.problems
 
-    def throw(self, address: Address, parts: list[bytes]) -> bytes:
-        """Send this on a connection of its own; what came back until the server closed it, or
-        until it had nothing more to say."""
-        back = b""
-        connection = socket.create_connection(address, TIMEOUT_S)
-        with connection, contextlib.suppress(ConnectionError):
-            for part in parts:
-                connection.sendall(part)
-            try:
-                connection.shutdown(socket.SHUT_WR)
-            except OSError as problem:
-                if problem.errno != errno.ENOTCONN:  # the server was faster
-                    raise
-            while received := connection.recv(1 << 20):
-                back += received
-        return back
-
 
 def on_the_client_port(rng: random.Random) -> list[bytes]:
     """Commands, pieces of commands and noise, damaged and cut at any place."""
@@ -200,8 +182,8 @@ def main() -> None:
         for seed in seeds(options.seed):
             rng = random.Random(seed)
             try:
-                node.throw(node.clients, on_the_client_port(rng))
-                node.throw(node.peers, on_the_peer_port(rng))
+                throw(node.clients, on_the_client_port(rng))
+                throw(node.peers, on_the_peer_port(rng))
                 node.unharmed()
             except (AssertionError, OSError) as problem:
                 raise SystemExit(f"seed {seed}: {problem!r} {node.problems}") from problem

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import shutil
 import signal
@@ -17,6 +15,7 @@ import pytest
 from paxos_processes import CLIENT_PORT, FOLDER, PEER_PORT, PaxosCluster
 from redis import Redis
 from redis.exceptions import ResponseError
+from sockets import throw
 
 
 @pytest.fixture
@@ -254,16 +253,7 @@ def test_malformed_input_ends_its_connection_and_nothing_else(three: PaxosCluste
     ]  # fmt: skip
     for port in (CLIENT_PORT, PEER_PORT):
         for data in garbage:
-            with socket.create_connection((three.host("n1"), port), timeout=2) as sock:
-                with contextlib.suppress(ConnectionError):
-                    sock.sendall(data)
-                    try:
-                        sock.shutdown(socket.SHUT_WR)
-                    except OSError as problem:
-                        if problem.errno != errno.ENOTCONN:  # a reset was faster
-                            raise
-                    while sock.recv(65536):
-                        pass
+            throw((three.host("n1"), port), [data], timeout_s=2)
     assert three.ask("n1", "GET", "k") == b"v"
     assert three.processes["n1"].poll() is None
 

@@ -9,6 +9,7 @@ import pytest
 from garbage import Node, on_the_client_port, on_the_peer_port
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sockets import throw
 
 from paxtest.cluster.paxos_server import network, server
 from paxtest.cluster.paxos_server.messages import encode
@@ -29,8 +30,8 @@ def test_thrown_at_a_live_server(node: Node) -> None:
     for seed in range(300):
         rng = random.Random(seed)
         try:
-            node.throw(node.clients, on_the_client_port(rng))
-            node.throw(node.peers, on_the_peer_port(rng))
+            throw(node.clients, on_the_client_port(rng))
+            throw(node.peers, on_the_peer_port(rng))
             node.unharmed()
         except (AssertionError, OSError) as problem:
             raise AssertionError(f"seed {seed}: {problem!r}") from problem
@@ -39,7 +40,7 @@ def test_thrown_at_a_live_server(node: Node) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=4), st.booleans())
 def test_any_bytes(node: Node, parts: list[bytes], to_peers: bool) -> None:
-    node.throw(node.peers if to_peers else node.clients, parts)
+    throw(node.peers if to_peers else node.clients, parts)
     node.unharmed()
 
 
@@ -70,23 +71,23 @@ def bulk(*words: bytes) -> bytes:
     ],
 )  # fmt: skip
 def test_limits_of_commands(node: Node, sent: bytes, answered: bytes) -> None:
-    assert node.throw(node.clients, [sent])[: len(answered)] == answered
+    assert throw(node.clients, [sent])[: len(answered)] == answered
     node.unharmed()
 
 
 def test_the_bytes_that_wait_are_limited(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "WAITING_LIMIT_BYTES", 1000)
     sent = bulk(b"SET", b"k", b"v" * 400) * 5
-    answers = node.throw(node.clients, [sent]).split(b"\r\n")
+    answers = throw(node.clients, [sent]).split(b"\r\n")
     assert answers[:2] == [b"+OK", b"+OK"] and answers[2].startswith(b"-FAIL commands of ")
     node.unharmed()  # the two have been answered: nothing waits any more
-    assert node.throw(node.clients, [bulk(b"SET", b"k", b"v" * 900)]) == b"+OK\r\n"
+    assert throw(node.clients, [bulk(b"SET", b"k", b"v" * 900)]) == b"+OK\r\n"
 
 
 def test_a_peer_must_name_itself_first(node: Node) -> None:
     too_long = (network.NAME_LIMIT + 1).to_bytes(4, "little")
-    assert node.throw(node.peers, [too_long, b"x" * 10]) == b""
+    assert throw(node.peers, [too_long, b"x" * 10]) == b""
     name, empty = encode("n2"), (0).to_bytes(4, "little")
     greeting = len(name).to_bytes(4, "little") + name
-    assert node.throw(node.peers, [greeting, empty]) == b"."
+    assert throw(node.peers, [greeting, empty]) == b"."
     node.unharmed()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sample_runs import build
+from sockets import throw
 
 from paxtest.errors import AddressInUse, StoreError, UsageError
 from paxtest.web.runs import Runs, shown_time
@@ -174,11 +174,7 @@ def test_other_mistakes_are_clear_errors_too(tmp_path: Path, store: Path) -> Non
 
 def test_garbage_does_not_stop_it(server: Server) -> None:
     for garbage in (b"\x16\x03\x01\x00\xff\n\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b""):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as raw:
-            raw.sendall(garbage)
-            raw.shutdown(socket.SHUT_WR)
-            while raw.recv(4096):
-                pass
+        throw(("127.0.0.1", server.server_port), [garbage])
     assert Answer(server, "/").code == 200
 
 
