@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -49,6 +50,7 @@ MIX = Mix(
 _AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.1
+_AGAIN_S = 0.3  # in which a node that serves on damaged files writes more of them
 _TAIL_BYTES = (1, 4096)
 _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$1/limits" """
 
@@ -57,7 +59,8 @@ class DamageAction:
     """kill -9, damage of the dead nodes' files, and a start on what is left.
 
     A node may refuse to start, serve on, or repair itself: all of that is right. One that refused
-    gets its files back as they were and starts at the end.
+    gets its files back as they were and starts at the end. One that serves on a flipped bit has
+    another flipped, as long as there is time.
     """
 
     def __init__(self, pids: dict[str, int], files: KeepsFiles, fault: PlannedFault,
@@ -67,6 +70,7 @@ class DamageAction:
         self._fault = fault
         self._context = context
         self._seen: dict[str, str] = {}
+        self.lead_s = 0.0
         self.nodes = list(pids)
         told = " and ".join(f"{node} (pid {pid})" for node, pid in pids.items())
         self.text = f"kill -9 {told}, {fault.name}, start"
@@ -79,16 +83,24 @@ class DamageAction:
         return str(self._context.cluster.directory(node) / f"damage-{self._fault.id}")
 
     async def inject(self) -> None:
-        await asyncio.gather(*(self._strike(node) for node in self._pids))
+        began = time.monotonic()
+        over = began + self._fault.duration_s if self._fault.name == "flip-bit" else began
+        await asyncio.gather(*(self._strike(node, over) for node in self._pids))
+        self.lead_s = time.monotonic() - began
 
-    async def _strike(self, node: str) -> None:
-        async with self._context.ground.busy(node):
-            await self._context.system.kill(node)
-            rng = Random(f"damage {self._fault.seed} {node}")
-            self._seen[node] = await damage_files(
-                node, self._fault.name, self._note(node), self._files, rng, self._context
-            )
-            await self._context.system.start(node)
+    async def _strike(self, node: str, over: float) -> None:
+        rng = Random(f"damage {self._fault.seed} {node}")
+
+        async def damage_it() -> None:
+            async with self._context.ground.busy(node):
+                await self._context.system.kill(node)
+                seen = await damage_files(
+                    node, self._fault.name, self._note(node), self._files, rng, self._context
+                )
+                self._seen[node] = ", ".join(filter(None, [self._seen.get(node), seen]))
+                await self._context.system.start(node)
+
+        await while_it_serves(damage_it, node, over, self._context)
 
     async def probe(self) -> tuple[bool, str]:
         told = (
@@ -172,6 +184,22 @@ async def damage_files(
         source = rng.choice(["/dev/zero", "/dev/urandom"])
         return await damage.tear(remote, note, found[-1][0], rng.randint(*_TAIL_BYTES), source)
     return await damage.flip(remote, note, *spot, rng.randrange(8))
+
+
+async def while_it_serves(
+    strike: Callable[[], Awaitable[None]], node: str, over: float, context: Context
+) -> None:
+    """Strike, and again whenever the node serves on after it, until `over` (monotonic clock)."""
+    await strike()
+    while time.monotonic() + _AGAIN_S < over:
+        if await _ready(node, context.system):
+            context.ground.sound(node)
+            await asyncio.sleep(_AGAIN_S)
+            await strike()
+        elif (await context.system.process_state(node))[0] is None:
+            return  # it has refused to
+        else:
+            await asyncio.sleep(_LOOK_S)
 
 
 async def settled(node: str, fault: PlannedFault, context: Context) -> str:

@@ -8,6 +8,7 @@ handover by luck; this family brings it about, and strikes the pivot in between.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -17,7 +18,7 @@ from paxtest.cluster.protocol import Cluster, Link
 from paxtest.nemesis import rivals
 from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.delay import DelayFamily, probe_delay
-from paxtest.nemesis.disk import damage_files, settled
+from paxtest.nemesis.disk import damage_files, settled, while_it_serves
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.nemesis.late import FigureEightAction, LateRivalsAction, StragglerAction
 from paxtest.nemesis.partition import between, probe_cut, without_network
@@ -58,16 +59,16 @@ MIX = Mix(
     | dict.fromkeys(("rivals-late", "figure-eight"), _LONG)
     | {"straggler": _STRAGGLING},
     slots=(
-        frozenset({"swap-wipe"}),
+        _REST,
         frozenset({"figure-eight"}),
         frozenset({"swap-flip-bit"}),
-        frozenset({"rivals-late"}),
         frozenset({"straggler"}),
         frozenset({"swap-late"}),
+        frozenset({"rivals-late"}),
         frozenset({"figure-eight"}),
         frozenset({"swap-write-error"}),
+        frozenset({"swap-wipe"}),
         frozenset({"rivals-late"}),
-        _REST,
     ),
     whole=frozenset(_WEIGHTS),
     pace=0.9,
@@ -189,7 +190,10 @@ class SwapAction:
         """What happens as soon as it is."""
         ground, name = self._context.ground, self._fault.name
         if name in _DAMAGE:
-            await asyncio.gather(*(self._damage(node) for node in self._swap.pivot))
+            began = time.monotonic()
+            left_s = self._fault.duration_s - self.lead_s if name == "swap-flip-bit" else 0.0
+            await asyncio.gather(*(self._damage(node, began + left_s) for node in self._swap.pivot))
+            self.lead_s += time.monotonic() - began
         elif name != "swap":
             back = self._swap.second if name == "swap-kill-all" else self._swap.pivot
             await asyncio.gather(*(ground.start(node, self._fault.id) for node in back))
@@ -200,19 +204,25 @@ class SwapAction:
             pid = str(self._pids[node])
             await remote.run(["prlimit", "--pid", pid, "--fsize=0:"], check=False)
 
-    async def _damage(self, node: str) -> None:
-        assert isinstance(self._context.system, KeepsFiles)
-        what = _DAMAGE[self._fault.name]
-        async with self._context.ground.busy(node):
-            pid, _ = await self._context.system.process_state(node)
-            if pid is not None:  # somebody was faster: a running node's files are its own
-                return
-            self._seen.append(
-                await damage_files(
-                    node, what, self._note(node), self._context.system, self._rng, self._context
+    async def _damage(self, node: str, over: float) -> None:
+        system, what = self._context.system, _DAMAGE[self._fault.name]
+        assert isinstance(system, KeepsFiles)
+
+        async def damage_it() -> None:
+            async with self._context.ground.busy(node):
+                if self._seen:
+                    await system.kill(node)
+                pid, _ = await system.process_state(node)
+                if pid is not None:  # somebody was faster: a running node's files are its own
+                    return
+                self._seen.append(
+                    await damage_files(
+                        node, what, self._note(node), system, self._rng, self._context
+                    )
                 )
-            )
-            await self._context.system.start(node)
+                await system.start(node)
+
+        await while_it_serves(damage_it, node, over, self._context)
 
     async def probe(self) -> tuple[bool, str]:
         cut, said = await probe_cut(sorted(self._swap.cut_second()), self._context, self._rng)

@@ -71,7 +71,8 @@ class Cluster:
 class System:
     """Processes as (pid, state letter); kills, pauses and restarts are logged in `log`. A node
     with `careful` set refuses to start on files that it did not leave so. Changes of members are
-    refused when `split`, and ignored when `stubborn`."""
+    refused when `split`, and ignored when `stubborn`. Nodes in `voteless` have no vote for so many
+    questions after it."""
 
     peer_port = 7380
     rejoins_empty = True
@@ -87,6 +88,7 @@ class System:
         self.fixed = ""
         self.removed: set[str] = set()
         self.split = self.stubborn = False
+        self.voteless: dict[str, int] = {}
         for node in self.nodes:
             self.file(node).write_bytes(self.content(node))
             (cluster.clocks / node).write_text("+0")
@@ -143,6 +145,11 @@ class System:
             raise PaxtestError("nobody answers", "heal the links")
         self.log.append(f"add {node}")
         self.removed.discard(node)
+
+    async def votes(self, node: str) -> bool:
+        left = self.voteless.get(node, 0)
+        self.voteless[node] = max(0, left - 1)
+        return left == 0
 
     async def is_ready(self, node: str) -> bool:
         if self.process[node][0] is None:

@@ -19,7 +19,7 @@ from paxtest.verdict import RunResult, Verdict
 from paxtest.zoo.row import CONTROL, Mode, Row
 
 GRACE_S = 180.0  # provisioning, healing, final reads and checking, beyond the load
-SECOND = 7_000_002  # seeds of second runs lie this far away: handovers go on two slots further
+SECOND = 7_000_001  # seeds of second runs lie this far away: handovers go on one slot further
 STOP_S = 60.0  # an interrupted run heals and tears down
 
 

@@ -59,6 +59,9 @@ def test_a_good_run_fails_nothing() -> None:
 OTHERS = [
     ("I3", [*promised("n3", B2, 1), ["n3", "promise", 2, B1]], "promised 1.n1.1 after 2.n2.1"),
     ("I3", [*accepted("n3", B1, X, 1), start("n3", 2, promised=B1)], "came back without the"),
+    ("I3", [*accepted("n3", B1, X, 1), *accepted("n3", B1, Y, 2, slot=2), ["n3", "chosen", 3, 1],
+            ["n3", "fsync", 3], ["n3", "apply", 1, X, []],
+            start("n3", 2, promised=B1, accepted=[[2, B1, Y]])], "but had durably noted"),
     ("I5", [["n3", "report", B1, 1, [], 0], ["n3", "send", "n1", "1b", B1]], "before the promise"),
     ("I7", [*promised("n1", B1, 1), ["n1", "lead", B1, ["n1"]], ["n1", "propose", 1, B1, X, []]],
      "2 are a quorum"),

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from nemesis_fakes import WHOLE, Run, fault
 
+from paxtest.nemesis import nemesis
 from paxtest.nemesis.fault import Mix
 from paxtest.nemesis.quorum import LATE, MIX, NO_KILL, RIVALS, plan_swap
 from paxtest.nemesis.turns import Turns
@@ -238,3 +239,31 @@ async def test_links_that_lose_nothing_are_not_effective(tmp_path: Path) -> None
     run.cluster.net.lost = 0
     await run.nemesis.run()
     assert run.events()[2].effective is False and "0 packets lost" in run.events()[2].evidence
+
+
+@pytest.mark.parametrize(("questions", "limit_s", "left"), [(6, 9.0, 0), (10_000, 0.2, 1)])
+async def test_a_handover_begins_when_all_nodes_vote_or_one_never_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: int, limit_s: float, left: int
+) -> None:
+    monkeypatch.setattr(nemesis, "_VOTES_S", limit_s)
+    run = Run(tmp_path, fault("quorum", "swap", hold_s=0.4), nodes=FIVE)
+    run.system.voteless["n3"] = questions
+    net, left_at_cut = run.cluster.net, []
+    assert net is not None
+    cut = net.cut
+
+    async def cutting(links: Collection[tuple[str, str]]) -> None:
+        left_at_cut.append(run.system.voteless["n3"])
+        await cut(links)
+
+    net.cut = cutting  # type: ignore[method-assign]
+    await run.nemesis.run()
+    assert run.happened() == WHOLE
+    assert min(left_at_cut[0], 1) == left
+
+
+async def test_a_partition_waits_for_no_votes(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("partition", "halves"), nodes=FIVE)
+    run.system.voteless["n3"] = 10_000
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.system.voteless["n3"] == 10_000

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from nemesis_fakes import NODES, WHOLE, Run, fault
 
-from paxtest.nemesis import damage
+from paxtest.nemesis import damage, disk
 from paxtest.nemesis.ground import Ground
 from paxtest.nemesis.heal import undo_all
 from paxtest.nemesis.record import FaultEvent, read_journal, unhealed
@@ -60,6 +60,22 @@ async def test_who_serves_on_keeps_what_it_made_of_them(tmp_path: Path) -> None:
     assert all(run.system.file(n).read_bytes() == run.system.content(n) for n in NODES if n != node)
 
 
+@pytest.mark.parametrize(("kind", "name"), [("disk", "flip-bit"), ("quorum", "swap-flip-bit")])
+async def test_who_serves_on_has_another_bit_flipped(tmp_path: Path, kind: str, name: str) -> None:
+    run = Run(tmp_path, fault(kind, name, hold_s=1.5), nodes=FIVE)
+    run.system.careful = False
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    damaged = [n for n in FIVE if run.system.file(n).read_bytes() != run.system.content(n)]
+    assert damaged
+    for node in damaged:
+        here, was = run.system.file(node).read_bytes(), run.system.content(node)
+        assert sum((a ^ b).bit_count() for a, b in zip(here, was, strict=True)) >= 2
+        strikes = run.system.log.count(f"kill {node}")
+        assert run.system.log.count(f"start {node}") == strikes >= 2
+    assert run.events()[2].evidence.count("checksum") >= 2
+
+
 async def test_a_wiped_node_starts_without_its_files(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("disk", "wipe"))
     await run.nemesis.run()
@@ -68,6 +84,28 @@ async def test_a_wiped_node_starts_without_its_files(tmp_path: Path) -> None:
     assert "1 files of" in run.events()[2].evidence and "are gone" in run.events()[2].evidence
     assert not run.system.file(node).exists()
     assert run.system.log == [f"kill {node}", f"wipe {node}", f"start {node}"]
+
+
+async def test_a_wipe_is_over_when_the_node_votes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "_LOOK_S", 0.01)
+    run = Run(tmp_path, fault("disk", "wipe"))
+    run.system.voteless = dict.fromkeys(NODES, 20)
+    await run.nemesis.run()
+    (node,) = run.events()[0].nodes
+    assert run.events()[-1].evidence == f"{node} serves" and run.system.voteless[node] == 0
+
+
+async def test_a_node_that_gets_no_vote_is_told_and_not_waited_for_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "_SETTLE_S", 0.3)
+    run = Run(tmp_path, fault("disk", "wipe"))
+    run.system.voteless = dict.fromkeys(NODES, 1000)
+    await run.nemesis.run()
+    assert run.happened() == WHOLE
+    assert run.events()[-1].evidence.endswith("serves, but does not vote yet")
 
 
 async def test_a_node_without_a_process_or_data_is_no_target(tmp_path: Path) -> None:

@@ -34,6 +34,25 @@ async def test_a_minority_at_most_leaves_and_all_are_back_in_the_end(
     assert await run.nemesis.heal() == []
 
 
+async def test_a_member_is_back_when_it_votes(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("member", "remove-leader", hold_s=0.1))
+    run.system.voteless["n2"] = 4
+    await run.nemesis.run()
+    assert run.events()[-1].evidence == "members are n1 n2 n3"
+    assert run.system.voteless["n2"] == 0 and run.system.log.count("add n2") == 5
+
+
+async def test_a_member_that_gets_no_vote_in_time_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "_AGREE_S", 0.3)
+    run = Run(tmp_path, fault("member", "remove-leader", hold_s=0.1))
+    run.system.voteless["n2"] = 1000
+    await run.nemesis.run()
+    assert run.happened() == WHOLE
+    assert run.events()[-1].evidence == "members are n1 n2 n3, n2 without a vote yet"
+
+
 async def test_a_change_that_is_told_but_not_made_is_not_effective(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("member", "remove-one"))
     run.system.stubborn = True
