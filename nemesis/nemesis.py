@@ -30,7 +30,7 @@ _PROBE_S = 2.0
 _AFTER_S = 3.0
 _PROBE_PAUSE_S = 0.15
 _WATCH_S = 0.02
-_VOTES_S = 2.5  # how long a handover waits for nodes that are to vote again
+_CALM_S = 2.5  # how long a handover waits for all to vote, and one to lead
 _HEAL_S = 15.0
 HEAL_LIMIT_S = 25.0
 """Limit of `heal` as a whole."""
@@ -71,6 +71,7 @@ class Nemesis:
         self._in_force = {fault.after: asyncio.Event() for fault in schedule if fault.after}
         self._leader_at: dict[int, str] = {}  # whom each fault took for the leader
         self._leaders = _Leaders(system, self._nodes)
+        self._led = False  # has any node ever claimed to lead?
         self._ground = Ground(cluster, system)
         self._turns = Turns()
 
@@ -123,7 +124,7 @@ class Nemesis:
         try:
             async with asyncio.timeout(_INJECT_S):
                 if family.mix.alone:
-                    await self._all_vote()
+                    await self._calm()
                 action = await family.prepare(fault, await self._context(fault))
         except Exception as error:
             await self._fail(fault, None, "prepare", error)
@@ -152,12 +153,18 @@ class Nemesis:
             watch.stop()
         await self._heal_one(fault, action, _HEAL_S)
 
-    async def _all_vote(self) -> None:
+    async def _calm(self) -> None:
         """What has the ground to itself needs all of it: a node that lost its disk, or was away,
-        gets its vote back first. Not later than `_VOTES_S`: it may have lost that for good."""
-        over = time.monotonic() + _VOTES_S
+        gets its vote back first, and of two that claim to lead one gives up. Not later than
+        `_CALM_S`: a vote may be lost for good, and a system need not have a leader.
+        """
+        over = time.monotonic() + _CALM_S
         while time.monotonic() < over:
-            if not await voteless(self._nodes, self._system):
+            lacking, leaders = await asyncio.gather(
+                voteless(self._nodes, self._system), self._system.primaries()
+            )
+            self._led = self._led or bool(leaders)
+            if not lacking and len(leaders) == int(self._led):
                 break
             await asyncio.sleep(_WATCH_S)
 

@@ -245,7 +245,7 @@ async def test_links_that_lose_nothing_are_not_effective(tmp_path: Path) -> None
 async def test_a_handover_begins_when_all_nodes_vote_or_one_never_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: int, limit_s: float, left: int
 ) -> None:
-    monkeypatch.setattr(nemesis, "_VOTES_S", limit_s)
+    monkeypatch.setattr(nemesis, "_CALM_S", limit_s)
     run = Run(tmp_path, fault("quorum", "swap", hold_s=0.4), nodes=FIVE)
     run.system.voteless["n3"] = questions
     net, left_at_cut = run.cluster.net, []
@@ -260,6 +260,35 @@ async def test_a_handover_begins_when_all_nodes_vote_or_one_never_does(
     await run.nemesis.run()
     assert run.happened() == WHOLE
     assert min(left_at_cut[0], 1) == left
+
+
+async def test_a_handover_begins_when_one_node_leads(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("quorum", "swap", hold_s=0.4), nodes=FIVE)
+    claims = iter([["n1", "n4"], [], ["n1", "n4"]])
+    answers: list[list[str]] = []
+
+    async def primaries() -> list[str]:
+        answers.append(next(claims, ["n4"]))
+        return answers[-1]
+
+    run.system.primaries = primaries  # type: ignore[method-assign]
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and answers[3] == ["n4"]
+    assert "n4" in run.events()[0].text.split(" alone")[0]
+
+
+async def test_a_handover_of_a_system_without_leaders_waits_for_none(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("quorum", "swap", hold_s=0.4), nodes=FIVE)
+    asked = 0
+
+    async def primaries() -> list[str]:
+        nonlocal asked
+        asked += 1
+        return []
+
+    run.system.primaries = primaries  # type: ignore[method-assign]
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and asked == 2, "once to see the calm, once to find a target"
 
 
 async def test_a_partition_waits_for_no_votes(tmp_path: Path) -> None:
