@@ -214,7 +214,8 @@ async def settled(node: str, fault: PlannedFault, context: Context) -> str:
                 return f"{node} serves"
         pid, _ = await context.system.process_state(node)
         if pid is None:
-            return f"refused to start; {await context.ground.start(node, fault.id)}"
+            deed = "served, and has ended" if serves else "refused to start"
+            return f"{deed}; {await context.ground.start(node, fault.id)}"
         await asyncio.sleep(_LOOK_S)
     lacks = "serves, but does not vote yet" if serves else "does not serve yet"
     return f"{await context.ground.start(node, fault.id)}, {lacks}"

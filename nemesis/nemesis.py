@@ -158,15 +158,20 @@ class Nemesis:
         gets its vote back first, and of two that claim to lead one gives up. Not later than
         `_CALM_S`: a vote may be lost for good, and a system need not have a leader.
         """
-        over = time.monotonic() + _CALM_S
-        while time.monotonic() < over:
-            lacking, leaders = await asyncio.gather(
-                voteless(self._nodes, self._system), self._system.primaries()
-            )
-            self._led = self._led or bool(leaders)
-            if not lacking and len(leaders) == int(self._led):
-                break
-            await asyncio.sleep(_WATCH_S)
+        # Whatever a system's own code raises, too: then nobody can tell.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CALM_S):
+                while True:
+                    if await self._is_calm():
+                        return
+                    await asyncio.sleep(_WATCH_S)
+
+    async def _is_calm(self) -> bool:
+        lacking, leaders = await asyncio.gather(
+            voteless(self._nodes, self._system), self._system.primaries()
+        )
+        self._led = self._led or bool(leaders)
+        return not lacking and len(leaders) == int(self._led)
 
     async def _context(self, fault: PlannedFault) -> Context:
         """Who leads is asked now. Of several who claim to, the fault's seed draws one."""

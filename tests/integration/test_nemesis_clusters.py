@@ -104,6 +104,10 @@ async def all_vote(system: PaxosSystem, cluster: Cluster) -> bool:
     return False
 
 
+async def lost(system: PaxosSystem, node: str) -> bool:
+    return await system.is_ready(node) and not await system.votes(node)
+
+
 @pytest.fixture(params=KINDS)
 async def paxos(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Cluster, PaxosSystem]]:
     cluster = clusters.make(
@@ -150,6 +154,26 @@ async def assert_whole(cluster: Cluster, system: PaxosSystem) -> None:
     for node in cluster.nodes:
         offset = await system.clock_offset_s(node.name)
         assert offset is not None and abs(offset) < 0.5, (node.name, offset)
+
+
+@pytest.mark.slow
+async def test_a_node_tells_whether_it_votes(paxos: tuple[Cluster, PaxosSystem]) -> None:
+    cluster, system = paxos
+    await until(lambda: all_vote(system, cluster), "voters")
+    for node in cluster.nodes:
+        await until(lambda name=node.name: system.votes(name), f"the vote of {node.name}")
+    (leader,) = await system.primaries()
+    struck = next(node.name for node in cluster.nodes if node.name != leader)
+    await system.remove_member(struck)
+    await until(lambda: lost(system, struck), f"{struck} without a vote")
+    assert (await system.process_state(struck))[0] is not None, "it is asked, and says no"
+    await system.add_member(struck)
+    await until(lambda: system.votes(struck), f"the vote of {struck}")
+    await system.kill(struck)
+    assert not await system.votes(struck)
+    await system.wipe(struck)
+    await system.start(struck)
+    await until(lambda: system.votes(struck), f"the vote of {struck} after it lost its disk")
 
 
 @pytest.mark.slow

@@ -291,6 +291,17 @@ async def test_a_handover_of_a_system_without_leaders_waits_for_none(tmp_path: P
     assert run.happened() == WHOLE and asked == 2, "once to see the calm, once to find a target"
 
 
+async def test_a_system_that_cannot_tell_keeps_no_handover_from_beginning(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("quorum", "swap", hold_s=0.4), nodes=FIVE)
+
+    async def votes(node: str) -> bool:
+        raise RuntimeError("no such question")
+
+    run.system.votes = votes  # type: ignore[method-assign]
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective
+
+
 async def test_a_partition_waits_for_no_votes(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("partition", "halves"), nodes=FIVE)
     run.system.voteless["n3"] = 10_000
