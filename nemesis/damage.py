@@ -59,7 +59,7 @@ async def sizes(remote: Remote, files: list[str]) -> list[tuple[str, int]]:
 
 
 def place(found: list[tuple[str, int]], rng: Random) -> tuple[str, int] | None:
-    """Where to flip a bit: (path, offset). Mostly in the last quarter of the file written last, for
+    """Where to flip a bit: (path, offset). Mostly in the last half of the file written last, for
     there lies what few nodes know; None where all files are empty. Pure.
     """
     filled = [(path, size) for path, size in found if size > 0]
@@ -67,11 +67,11 @@ def place(found: list[tuple[str, int]], rng: Random) -> tuple[str, int] | None:
         return None
     path, size = filled[-1] if rng.random() < _LAST else rng.choice(filled)
     if rng.random() < _NEAR_END:
-        return path, size - 1 - rng.randrange(min(-(-size // 4), _END_BYTES))
+        return path, size - 1 - rng.randrange(min(-(-size // 2), _END_BYTES))
     return path, rng.randrange(size)
 
 
-_LAST, _NEAR_END, _END_BYTES = 0.8, 0.8, 2048
+_LAST, _NEAR_END, _END_BYTES = 0.9, 0.8, 2048
 
 
 async def flip(remote: Remote, note: str, path: str, offset: int, bit: int) -> str:

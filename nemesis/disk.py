@@ -32,7 +32,7 @@ MIX = Mix(
         "wipe": 2,
     },
     hold_s={
-        "flip-bit": _HOLD,
+        "flip-bit": (2.0, 3.0),
         "torn-tail": _HOLD,
         "write-error-one": _HOLD,
         "write-error-leader": _HOLD,
@@ -50,7 +50,7 @@ MIX = Mix(
 _AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.1
-_AGAIN_S = 0.3  # in which a node that serves on damaged files writes more of them
+_AGAIN_S = 0.7  # in which a node refuses damaged files, or serves and writes more of them
 _TAIL_BYTES = (1, 4096)
 _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$1/limits" """
 
@@ -59,8 +59,8 @@ class DamageAction:
     """kill -9, damage of the dead nodes' files, and a start on what is left.
 
     A node may refuse to start, serve on, or repair itself: all of that is right. One that refused
-    gets its files back as they were and starts at the end. One that serves on a flipped bit has
-    another flipped, as long as there is time.
+    gets its files back as they were and starts at the end. Bits flip one after the other, for as
+    long as there is time.
     """
 
     def __init__(self, pids: dict[str, int], files: KeepsFiles, fault: PlannedFault,
@@ -100,7 +100,7 @@ class DamageAction:
                 self._seen[node] = ", ".join(filter(None, [self._seen.get(node), seen]))
                 await self._context.system.start(node)
 
-        await while_it_serves(damage_it, node, over, self._context)
+        await over_and_over(damage_it, node, over, self._context)
 
     async def probe(self) -> tuple[bool, str]:
         told = (
@@ -186,20 +186,21 @@ async def damage_files(
     return await damage.flip(remote, note, *spot, rng.randrange(8))
 
 
-async def while_it_serves(
+async def over_and_over(
     strike: Callable[[], Awaitable[None]], node: str, over: float, context: Context
 ) -> None:
-    """Strike, and again whenever the node serves on after it, until `over` (monotonic clock)."""
+    """Strike, and again until `over` (monotonic clock), each time elsewhere: what one part of its
+    files does not show another may. Who has refused to start gets back what it had first.
+    """
     await strike()
     while time.monotonic() + _AGAIN_S < over:
-        if await _ready(node, context.system):
-            context.ground.sound(node)
-            await asyncio.sleep(_AGAIN_S)
-            await strike()
-        elif (await context.system.process_state(node))[0] is None:
-            return  # it has refused to
+        await asyncio.sleep(_AGAIN_S)
+        pid, _ = await context.system.process_state(node)
+        if pid is None:
+            await context.ground.mend(node)
         else:
-            await asyncio.sleep(_LOOK_S)
+            context.ground.sound(node)
+        await strike()
 
 
 async def settled(node: str, fault: PlannedFault, context: Context) -> str:

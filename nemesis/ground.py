@@ -110,7 +110,7 @@ class Ground:
             pid, _ = await self._system.process_state(node)
             if pid is not None:
                 return f"{node} pid {pid}"
-            mended = await self._mend(node)
+            mended = await self.mend(node)
             await self._system.start(node)
             pid, _ = await self._system.process_state(node)
         if pid is None:
@@ -144,7 +144,9 @@ class Ground:
         """The node has started on its changed files: what it made of them is its own now."""
         self._damaged.pop(node, None)
 
-    async def _mend(self, node: str) -> str:
+    async def mend(self, node: str) -> str:
+        """Put back what the node's files were before they were damaged; what was done, in words.
+        Only while it is dead."""
         notes = self._damaged.get(node, [])
         for note in notes:
             await damage.mend(self._cluster.remote(node), note)

@@ -18,7 +18,7 @@ from paxtest.cluster.protocol import Cluster, Link
 from paxtest.nemesis import rivals
 from paxtest.nemesis.clock import ClockAction, ClockFamily, Skew
 from paxtest.nemesis.delay import DelayFamily, probe_delay
-from paxtest.nemesis.disk import damage_files, settled, while_it_serves
+from paxtest.nemesis.disk import damage_files, over_and_over, settled
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.nemesis.late import FigureEightAction, LateRivalsAction, StragglerAction
 from paxtest.nemesis.partition import between, probe_cut, without_network
@@ -222,7 +222,7 @@ class SwapAction:
                 )
                 await system.start(node)
 
-        await while_it_serves(damage_it, node, over, self._context)
+        await over_and_over(damage_it, node, over, self._context)
 
     async def probe(self) -> tuple[bool, str]:
         cut, said = await probe_cut(sorted(self._swap.cut_second()), self._context, self._rng)
