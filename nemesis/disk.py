@@ -50,7 +50,8 @@ MIX = Mix(
 _AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.1
-_AGAIN_S = 0.7  # in which a node refuses damaged files, or serves and writes more of them
+_MORE_S = 0.3  # in which a node that serves on damaged files writes more of them
+_UP_S = 1.5  # who runs for so long has started, though it may know no leader
 _TAIL_BYTES = (1, 4096)
 _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$1/limits" """
 
@@ -193,14 +194,19 @@ async def over_and_over(
     files does not show another may. Who has refused to start gets back what it had first.
     """
     await strike()
-    while time.monotonic() + _AGAIN_S < over:
-        await asyncio.sleep(_AGAIN_S)
+    struck_s = time.monotonic()
+    while time.monotonic() + _MORE_S < over:
         pid, _ = await context.system.process_state(node)
         if pid is None:
             await context.ground.mend(node)
-        else:
+        elif await _ready(node, context.system) or time.monotonic() > struck_s + _UP_S:
             context.ground.sound(node)
+            await asyncio.sleep(_MORE_S)
+        else:
+            await asyncio.sleep(_LOOK_S)
+            continue
         await strike()
+        struck_s = time.monotonic()
 
 
 async def settled(node: str, fault: PlannedFault, context: Context) -> str:

@@ -7,7 +7,7 @@ import logging
 import platform
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -316,23 +316,34 @@ class Runner:
                 agreements.save(run.agreements, told)
 
     async def _collect(self, run: Run, cluster: Cluster, system: System) -> None:
+        """Nodes that leave traces are stopped before: of nodes that go on while one trace after the
+        other is read, one would know what another is not yet known to have done."""
+
+        async def stop(node: str) -> None:
+            if any(Path(path).name == store.TRACE for path in system.log_files(node)):
+                await system.stop(node)
+
         async def one(node: str) -> None:
             for path in system.log_files(node):
                 target = run.nodes / node / Path(path).name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 await cluster.remote(node).download(path, target)
 
-        names = [node.name for node in cluster.nodes]
-        results = await asyncio.gather(
-            *(asyncio.wait_for(one(name), COLLECT_TIMEOUT_S) for name in names),
-            return_exceptions=True,
-        )
-        for name, result in zip(names, results, strict=True):
-            if isinstance(result, BaseException):
-                # The run may have failed before there was a log; what there is, is kept.
-                log.warning("no logs of %s: %s", name, result)
-                if self._load is not None:
-                    self.limits.append(f"the logs of {name} could not be collected")
+        async def each(act: Callable[[str], Awaitable[None]], said: str, limit: str) -> None:
+            names = [node.name for node in cluster.nodes]
+            results = await asyncio.gather(
+                *(asyncio.wait_for(act(name), COLLECT_TIMEOUT_S) for name in names),
+                return_exceptions=True,
+            )
+            for name, result in zip(names, results, strict=True):
+                if isinstance(result, BaseException):
+                    # The run may have failed before there was a log; what there is, is kept.
+                    log.warning("%s %s: %s", said, name, result)
+                    if self._load is not None:
+                        self.limits.append(limit.format(name))
+
+        await each(stop, "not stopped:", "{} went on while its trace was read")
+        await each(one, "no logs of", "the logs of {} could not be collected")
 
     async def _judge(self, run: Run) -> RunResult:
         with self.phase("check"):
