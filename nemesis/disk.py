@@ -41,9 +41,8 @@ MIX = Mix(
     },
     slots=(
         frozenset({"flip-bit"}),
-        frozenset({"write-error-one", "write-error-leader", "write-error-majority"}),
-        frozenset({"flip-bit"}),
         frozenset({"torn-tail", "wipe"}),
+        frozenset({"write-error-one", "write-error-leader", "write-error-majority"}),
     ),
     min_nodes={"flip-bit": 3, "torn-tail": 3, "wipe": 3},
 )
