@@ -49,6 +49,7 @@ MIX = Mix(
 _AT_ONCE = 2  # nodes whose files are damaged, at most; where they are a minority
 _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.1
+_DEAD_S = 2.0  # how long nodes without a process are waited for
 _MORE_S = 0.3  # in which a node that serves on damaged files writes more of them
 _UP_S = 1.5  # who runs for so long has started, though it may know no leader
 _TAIL_BYTES = (1, 4096)
@@ -272,7 +273,10 @@ class DiskFamily:
         nodes = sorted(node for node in drawn if node is not None)
         if not nodes:
             return f"{len(context.nodes)} nodes have no minority whose disks may fail"
-        pids = (await look(nodes, context)).pids
-        if not pids:
-            return f"nothing to damage: no process on {' '.join(nodes)}"
+        # Another fault may have killed them just now, and soon starts them again.
+        over = time.monotonic() + _DEAD_S
+        while not (pids := (await look(nodes, context)).pids):
+            if time.monotonic() > over:
+                return f"nothing to damage: no process on {' '.join(nodes)}"
+            await asyncio.sleep(_LOOK_S)
         return DamageAction(pids, context.system, fault, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -120,13 +121,28 @@ async def test_a_node_that_gets_no_vote_is_told_and_not_waited_for_in_vain(
     assert run.events()[-1].evidence.endswith("serves, but does not vote yet")
 
 
-async def test_a_node_without_a_process_or_data_is_no_target(tmp_path: Path) -> None:
+async def test_a_node_without_a_process_or_data_is_no_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "_DEAD_S", -1.0)
     run = Run(tmp_path, fault("disk", "flip-bit"), fault("disk", "flip-bit", id=2, start_s=0.1))
     run.system.process = dict.fromkeys(NODES, (None, ""))
     await run.nemesis.run()
     assert run.happened(1) == run.happened(2) == ["failed"]
     assert "no process" in run.events(1)[0].text
     assert run.system.log == []
+
+
+async def test_a_node_that_is_started_again_is_a_target(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("disk", "wipe"))
+    run.system.process = dict.fromkeys(NODES, (None, ""))
+
+    async def revive() -> None:
+        await asyncio.sleep(0.3)
+        run.system.process = dict.fromkeys(NODES, (200, "S"))
+
+    await asyncio.gather(run.nemesis.run(), revive())
+    assert run.happened() == WHOLE and run.events()[2].effective
 
 
 async def test_writes_of_a_running_process_fail_until_it_is_killed(tmp_path: Path) -> None:
