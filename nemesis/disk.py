@@ -32,7 +32,7 @@ MIX = Mix(
         "wipe": 2,
     },
     hold_s={
-        "flip-bit": (2.0, 3.0),
+        "flip-bit": _HOLD,
         "torn-tail": _HOLD,
         "write-error-one": _HOLD,
         "write-error-leader": _HOLD,
@@ -60,8 +60,7 @@ class DamageAction:
     """kill -9, damage of the dead nodes' files, and a start on what is left.
 
     A node may refuse to start, serve on, or repair itself: all of that is right. One that refused
-    gets its files back as they were and starts at the end. Bits flip one after the other, for as
-    long as there is time.
+    gets its files back as they were and starts at the end.
     """
 
     def __init__(self, pids: dict[str, int], files: KeepsFiles, fault: PlannedFault,
@@ -71,7 +70,6 @@ class DamageAction:
         self._fault = fault
         self._context = context
         self._seen: dict[str, str] = {}
-        self.lead_s = 0.0
         self.nodes = list(pids)
         told = " and ".join(f"{node} (pid {pid})" for node, pid in pids.items())
         self.text = f"kill -9 {told}, {fault.name}, start"
@@ -84,24 +82,16 @@ class DamageAction:
         return str(self._context.cluster.directory(node) / f"damage-{self._fault.id}")
 
     async def inject(self) -> None:
-        began = time.monotonic()
-        over = began + self._fault.duration_s if self._fault.name == "flip-bit" else began
-        await asyncio.gather(*(self._strike(node, over) for node in self._pids))
-        self.lead_s = time.monotonic() - began
+        await asyncio.gather(*(self._strike(node) for node in self._pids))
 
-    async def _strike(self, node: str, over: float) -> None:
-        rng = Random(f"damage {self._fault.seed} {node}")
-
-        async def damage_it() -> None:
-            async with self._context.ground.busy(node):
-                await self._context.system.kill(node)
-                seen = await damage_files(
-                    node, self._fault.name, self._note(node), self._files, rng, self._context
-                )
-                self._seen[node] = ", ".join(filter(None, [self._seen.get(node), seen]))
-                await self._context.system.start(node)
-
-        await over_and_over(damage_it, node, over, self._context)
+    async def _strike(self, node: str) -> None:
+        async with self._context.ground.busy(node):
+            await self._context.system.kill(node)
+            rng = Random(f"damage {self._fault.seed} {node}")
+            self._seen[node] = await damage_files(
+                node, self._fault.name, self._note(node), self._files, rng, self._context
+            )
+            await self._context.system.start(node)
 
     async def probe(self) -> tuple[bool, str]:
         told = (
