@@ -283,7 +283,8 @@ class PaxosSystem:
         if self.engine is EngineName.PERKEY:  # members are members for ever
             return True
         status = dict(zip(told[::2], told[1::2], strict=True))
-        return status[b"identity"] in status[b"voters"].split(b",")
+        # A node that is being enrolled has neither yet.
+        return status.get(b"identity") in status.get(b"voters", b"").split(b",")
 
     async def remove_member(self, node: str) -> None:
         await self._change_members("REMOVE", node)
