@@ -51,7 +51,6 @@ _SETTLE_S = 5.0  # how long a node may take to serve or to refuse
 _LOOK_S = 0.1
 _DEAD_S = 2.0  # how long nodes without a process are waited for
 _MORE_S = 0.3  # in which a node that serves on damaged files writes more of them
-_UP_S = 1.5  # who runs for so long has started, though it may know no leader
 _TAIL_BYTES = (1, 4096)
 _NO_ROOM = """prlimit --pid "$1" --fsize=0: && grep -i '^max file size' "/proc/$1/limits" """
 
@@ -184,19 +183,18 @@ async def over_and_over(
     files does not show another may. Who has refused to start gets back what it had first.
     """
     await strike()
-    struck_s = time.monotonic()
     while time.monotonic() + _MORE_S < over:
         pid, _ = await context.system.process_state(node)
         if pid is None:
-            await context.ground.mend(node)
-        elif await _ready(node, context.system) or time.monotonic() > struck_s + _UP_S:
+            async with context.ground.busy(node):
+                await context.ground.mend(node)
+        elif await _ready(node, context.system):
             context.ground.sound(node)
             await asyncio.sleep(_MORE_S)
-        else:
+        else:  # it may refuse yet: what it was given last must still be put right then
             await asyncio.sleep(_LOOK_S)
             continue
         await strike()
-        struck_s = time.monotonic()
 
 
 async def settled(node: str, fault: PlannedFault, context: Context) -> str:

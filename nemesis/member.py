@@ -109,15 +109,16 @@ async def joined(nodes: list[str], system: ChangesMembers) -> str:
     """Make these members again, with a vote where that can be told; what was seen. Raises
     PaxtestError where they are no members within 6 s."""
     over = time.monotonic() + _AGREE_S
-    problem, seen = "nobody tells who is", ""
+    problem, seen, missing = "nobody tells who is", "", nodes
     while time.monotonic() < over:
         try:
-            for node in nodes:
+            for node in missing:
                 await system.add_member(node)
             now = await system.members()
         except PaxtestError as error:
             problem, now = error.message, []
-        if set(nodes) <= set(now):
+        missing = [node for node in nodes if node not in now]
+        if not missing:
             lacking = await voteless(nodes, system)
             seen = f"members are {' '.join(now)}"
             if not lacking:

@@ -13,7 +13,7 @@ use std::time::Instant;
 use _core::check::{Answer, Budget, NO_SPARE};
 use _core::history::{History, Operation, Outcome, Value, ValueId, OPEN};
 use _core::registry::find;
-use common::random::Rng;
+use common::rng::Rng;
 
 /// A sequential specification: what an operation of function `f` does and returns.
 trait Machine {

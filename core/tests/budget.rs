@@ -10,7 +10,9 @@ use _core::history::History;
 use _core::oracle;
 use _core::registry::{Options, SPECS};
 
-use common::random::{self, Rng, Shape};
+use common::interned;
+use common::random::{self, Shape};
+use common::rng::Rng;
 
 /// Operations without end or damage: linearizable, and decided by the fast algorithms.
 fn long(model: &'static str, ops: usize) -> History {
@@ -25,7 +27,7 @@ fn long(model: &'static str, ops: usize) -> History {
         spoilt: 0,
         flavour: 1,
     };
-    random::history(&random::events(model, &oracle::default_initial(model), &shape, &mut rng))
+    interned::history(&random::events(model, &oracle::default_initial(model), &shape, &mut rng))
 }
 
 #[test]

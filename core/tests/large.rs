@@ -11,7 +11,10 @@ use _core::check::{Answer, Budget, NO_SPARE};
 use _core::registry::find;
 use _core::{oracle, search};
 use common::compare::options;
-use common::random::{events, history, spoil, Rng, Shape};
+use common::interned::history;
+use common::random::{events, Shape};
+use common::rng::Rng;
+use common::spoil::spoil;
 
 /// Histories that both decided.
 fn compare(model: &'static str) -> usize {

@@ -10,7 +10,9 @@ use _core::oracle::{self, Plain};
 use _core::registry::{find, Initial, Options};
 use _core::stream::{Stream, Subject, Verdict};
 
-use common::random::{self, Rng, Shape};
+use common::interned;
+use common::random::{self, Shape};
+use common::rng::Rng;
 
 /// Integers stand in their ids; texts are what a stream has to forget.
 fn as_text(plain: &Plain) -> Plain {
@@ -28,7 +30,7 @@ fn streamed(model: &'static str, given: &Plain, events: &[random::Event]) -> Ver
     let mut builder = Builder::new(Limits::default());
     let initial = match *given == oracle::default_initial(model) {
         true => Initial::Default,
-        false => Initial::Value(random::intern(&mut builder.history, given)),
+        false => Initial::Value(interned::intern(&mut builder.history, given)),
     };
     let subject = Subject::Builtin(find(model).expect("a known model"));
     let time = Duration::from_secs(60);
@@ -49,7 +51,7 @@ fn streamed(model: &'static str, given: &Plain, events: &[random::Event]) -> Ver
             (true, _) => Kind::Fail,
         };
         let value = if ends { &of.out } else { &of.arg };
-        event.value = random::intern(&mut stream.builder.history, value);
+        event.value = interned::intern(&mut stream.builder.history, value);
         stream.event(&event).expect("a well-formed event");
         stream.sweep();
     }
@@ -83,14 +85,14 @@ fn forgotten_values_change_no_verdict() {
                 event.arg = as_text(&event.arg);
                 event.out = as_text(&event.out);
             }
-            let history = random::history(&events);
+            let history = interned::history(&events);
             let part: Vec<u32> = (0..history.ops.len() as u32).collect();
             let expected = match oracle::linearizable(model, given.clone(), &history, &part) {
                 true => Verdict::Valid,
                 false => Verdict::Invalid,
             };
             let verdict = streamed(model, &given, &events);
-            let shown = random::show(&history, &part);
+            let shown = interned::show(&history, &part);
             assert_eq!(verdict, expected, "{model}, seed {seed}, initial {given:?}\n{shown}");
             invalid += u32::from(expected == Verdict::Invalid);
         }

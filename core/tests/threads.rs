@@ -13,7 +13,10 @@ use _core::model::{Class, Effect, Model, State};
 use _core::registry::find;
 use _core::{oracle, search};
 use common::compare::options;
-use common::random::{events, history, spoil, Rng, Shape};
+use common::interned::history;
+use common::random::{events, Shape};
+use common::rng::Rng;
+use common::spoil::spoil;
 
 /// A model that notes which threads asked it.
 struct Watched<'a> {

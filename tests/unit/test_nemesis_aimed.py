@@ -13,7 +13,8 @@ from nemesis_fakes import WHOLE, Run, fault
 
 from paxtest.nemesis import nemesis
 from paxtest.nemesis.fault import Mix
-from paxtest.nemesis.quorum import LATE, MIX, NO_KILL, RIVALS, plan_swap
+from paxtest.nemesis.quorum import LATE, MIX, RIVALS
+from paxtest.nemesis.swap import NO_KILL, plan_swap
 from paxtest.nemesis.turns import Turns
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")

@@ -76,6 +76,18 @@ async def test_who_serves_on_has_another_bit_flipped(tmp_path: Path) -> None:
     assert run.events()[2].evidence.count("checksum") >= 2
 
 
+async def test_a_pivot_that_refuses_is_struck_elsewhere_and_gets_its_files_back(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path, fault("quorum", "swap-flip-bit", hold_s=2.6), nodes=FIVE)
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    assert run.events()[2].evidence.count("checksum") >= 2
+    assert "mended" in run.events()[-1].evidence
+    assert all(run.system.file(n).read_bytes() == run.system.content(n) for n in FIVE)
+    assert all(run.system.process[n][1] == "S" for n in FIVE)
+
+
 async def test_a_wiped_node_starts_without_its_files(tmp_path: Path) -> None:
     run = Run(tmp_path, fault("disk", "wipe"))
     await run.nemesis.run()
@@ -86,26 +98,21 @@ async def test_a_wiped_node_starts_without_its_files(tmp_path: Path) -> None:
     assert run.system.log == [f"kill {node}", f"wipe {node}", f"start {node}"]
 
 
-async def test_a_wipe_is_over_when_the_node_votes_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("questions", "limit_s", "ends"),
+    [(20, 9.0, " serves"), (1000, 0.3, "serves, but does not vote yet")],
+)
+async def test_a_wipe_is_over_when_the_node_votes_again_or_does_not_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: int, limit_s: float, ends: str
 ) -> None:
     monkeypatch.setattr(disk, "_LOOK_S", 0.01)
+    monkeypatch.setattr(disk, "_SETTLE_S", limit_s)
     run = Run(tmp_path, fault("disk", "wipe"))
-    run.system.voteless = dict.fromkeys(NODES, 20)
+    run.system.voteless = dict.fromkeys(NODES, questions)
     await run.nemesis.run()
     (node,) = run.events()[0].nodes
-    assert run.events()[-1].evidence == f"{node} serves" and run.system.voteless[node] == 0
-
-
-async def test_a_node_that_gets_no_vote_is_told_and_not_waited_for_in_vain(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(disk, "_SETTLE_S", 0.3)
-    run = Run(tmp_path, fault("disk", "wipe"))
-    run.system.voteless = dict.fromkeys(NODES, 1000)
-    await run.nemesis.run()
-    assert run.happened() == WHOLE
-    assert run.events()[-1].evidence.endswith("serves, but does not vote yet")
+    assert run.happened() == WHOLE and run.events()[-1].evidence.endswith(ends)
+    assert (run.system.voteless[node] == 0) == (questions == 20)
 
 
 async def test_a_node_without_a_process_or_data_is_no_target(

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use _core::check::{Budget, NO_SPARE};
 use _core::registry::{Options, SPECS};
 use _core::{oracle, search};
-use common::random::{self, Rng, Shape};
+use common::interned;
+use common::random::{self, Shape};
+use common::rng::Rng;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -21,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let small = Shape::small(rng);
     let shape = Shape { ops: 40 + rng.below(400), processes: 1 + rng.below(24), ..small };
     let given = oracle::default_initial(spec.name);
-    let history = random::history(&random::events(spec.name, &given, &shape, rng));
+    let history = interned::history(&random::events(spec.name, &given, &shape, rng));
     let part: Vec<u32> = (0..history.ops.len() as u32).collect();
     let cancel = AtomicBool::new(false);
     let options = Options::default();

@@ -8,7 +8,7 @@ mod common;
 
 use _core::registry::SPECS;
 use common::compare::{self, Tally};
-use common::random::Rng;
+use common::rng::Rng;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

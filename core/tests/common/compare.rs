@@ -10,7 +10,9 @@ use _core::oracle::{self, Plain};
 use _core::registry::{find, Initial, Options, Spec};
 use _core::{orchestrate, search};
 
-use super::random::{self, Rng, Shape};
+use super::interned;
+use super::random::{self, Shape};
+use super::rng::Rng;
 
 /// How often what was met.
 #[derive(Default, Debug, Clone)]
@@ -31,7 +33,7 @@ pub fn options(history: &mut History, model: &str, given: &Plain) -> Options {
     if *given == oracle::default_initial(model) {
         Options::default()
     } else {
-        Options { initial: Initial::Value(random::intern(history, given)) }
+        Options { initial: Initial::Value(interned::intern(history, given)) }
     }
 }
 
@@ -51,15 +53,15 @@ pub fn of(model: &'static str, rng: &mut Rng, whence: &str, with_search: bool, t
         let small = Shape { ops: shape.ops / 2 + 1, ..shape };
         let keys: Vec<_> =
             (0..2).map(|k| (Plain::Int(k), random::events(model, &given, &small, rng))).collect();
-        random::history_of_keys(&keys)
+        interned::history_of_keys(&keys)
     } else {
-        random::history(&random::events(model, &given, &shape, rng))
+        interned::history(&random::events(model, &given, &shape, rng))
     };
     let options = options(&mut history, model, &given);
     let spec = find(model).expect("a known model");
     let part: Vec<u32> = (0..history.ops.len() as u32).collect();
     let fail = |history: &History, what: String| -> ! {
-        panic!("{model}, {whence}, initial {given:?}: {what}\n{}", random::show(history, &part))
+        panic!("{model}, {whence}, initial {given:?}: {what}\n{}", interned::show(history, &part))
     };
     if let Err(error) = orchestrate::validate(&history, spec) {
         fail(&history, format!("the generator made nonsense: {error}"));
