@@ -107,12 +107,18 @@ printf '%s%%d %%s\\n' $code $left; printf '%s\\n' >&2
 """
 
 
+def new_token() -> str:
+    """What no command says, but one that knows it. Its first letter comes once: else what a command
+    says last could make a token of its own with the beginning of this one."""
+    return f"t{secrets.token_hex(16)}"
+
+
 class StandingShell:
     """`sh` in a container, fed with commands one at a time. Its methods block."""
 
     def __init__(self, api: Any, container: str) -> None:
         self._wire = Wire(api, container, ["sh"], stdin=True)
-        self._token = secrets.token_hex(16)
+        self._token = new_token()
         self._shared = False
 
     def usable(self) -> bool:
