@@ -342,7 +342,7 @@ class Runner:
                     if self._load is not None:
                         self.limits.append(limit.format(name))
 
-        await each(stop, "not stopped:", "{} went on while its trace was read")
+        await each(stop, "not stopped:", "{} could not be stopped before its trace was read")
         await each(one, "no logs of", "the logs of {} could not be collected")
 
     async def _judge(self, run: Run) -> RunResult:

@@ -68,5 +68,5 @@ def test_a_node_that_cannot_be_stopped_is_told_and_read_all_the_same(tmp_path: P
     deployed = Deployed(TRACE)
     deployed.stuck = "n2"
     runner = collect(tmp_path, deployed)
-    assert runner.limits == ["n2 went on while its trace was read"]
+    assert runner.limits == ["n2 could not be stopped before its trace was read"]
     assert f"read /far/n2/{TRACE}" in deployed.told
