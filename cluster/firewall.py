@@ -1,4 +1,5 @@
-"""Drops packets on their way into a node, in a chain of our own, by iptables and ip6tables.
+"""Drops packets on their way into a node, or answers them with resets, in a chain of our own, by
+iptables and ip6tables.
 
 Rules stand on the destination, in the chain PAXTEST that INPUT jumps to. Each change replaces the
 chain's contents in one transaction (iptables-restore), one command per node. Nobody else's rule
@@ -41,8 +42,8 @@ PATH=$PATH:/usr/sbin:/sbin
 apply iptables "$1" && { [ -z "$3" ] || apply ip6tables "$2"; }
 """
 
-_LOSSES = """PATH=$PATH:/usr/sbin:/sbin
-for tool in iptables ip6tables; do "$tool" -w 5 -nvxL PAXTEST 2>/dev/null; done | grep statistic
+_COUNTS = """PATH=$PATH:/usr/sbin:/sbin
+for tool in iptables ip6tables; do "$tool" -w 5 -nvxL PAXTEST 2>/dev/null; done | grep -e "$1"
 true"""
 
 
@@ -52,9 +53,11 @@ def rules(
     cuts: Collection[Link],
     losses: Mapping[Link, float],
     queues: Mapping[str, int] = MappingProxyType({}),
+    resets: Collection[Link] = (),
 ) -> Rules:
-    """What `node` must drop: all from the sources of `cuts`, a share (0..1) of `losses`; and into
-    which queue what is left of other sources' packets goes (`delaying.py`)."""
+    """What `node` must drop: all from the sources of `cuts`, a share (0..1) of `losses`; what of
+    the sources of `resets` it must answer with TCP resets; and into which queue what is left of
+    other sources' packets goes (`delaying.py`)."""
     lines: tuple[list[str], list[str]] = ([], [])
     for source in sorted(addresses):
         link = (source, node)
@@ -64,6 +67,8 @@ def rules(
         elif losses.get(link, 0.0) > 0:
             share = f"{losses[link]:.9f}"
             wanted.append(f"-m statistic --mode random --probability {share} -j DROP")
+        if link in resets and link not in cuts:
+            wanted.append("-p tcp -j REJECT --reject-with tcp-reset")
         if source in queues and link not in cuts:
             queue = f"-j NFQUEUE --queue-num {queues[source]} --queue-bypass"
             wanted.append(f"-m mark ! --mark {HELD} {queue}")
@@ -82,7 +87,7 @@ async def apply(remote: Remote, wanted: Rules, *, ipv6: bool) -> None:
     output = await remote.run(argv, sudo=True, timeout_s=20, check=False)
     if output.exit_code != 0:
         raise Unsupported(
-            f"node {remote.node} cannot drop packets: {output.stderr.strip()[-500:]}",
+            f"node {remote.node} cannot drop or refuse packets: {output.stderr.strip()[-500:]}",
             "partitions need iptables on the node, and root (sudo without a password) or, in a"
             " container, the capability NET_ADMIN",
         )
@@ -90,5 +95,15 @@ async def apply(remote: Remote, wanted: Rules, *, ipv6: bool) -> None:
 
 async def lost(remote: Remote) -> int:
     """How many packets the rules of losses have dropped since the chain was last changed."""
-    output = await remote.run(["sh", "-c", _LOSSES], sudo=True, timeout_s=5)
+    return await _counted(remote, "statistic")
+
+
+async def were_reset(remote: Remote) -> int:
+    """How many segments were answered with resets since the chain was last changed."""
+    return await _counted(remote, "reject-with tcp-reset")
+
+
+async def _counted(remote: Remote, words: str) -> int:
+    argv = ["sh", "-c", _COUNTS, "firewall", words]
+    output = await remote.run(argv, sudo=True, timeout_s=5)
     return sum(int(line.split()[0]) for line in output.stdout.splitlines())

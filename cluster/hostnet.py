@@ -41,6 +41,7 @@ class HostNet:
         self._addresses = {node: tuple(found) for node, found in addresses.items()}
         self._prober = prober
         self._cuts: frozenset[Link] = frozenset()
+        self._resets: frozenset[Link] = frozenset()
         self._shapes: dict[Link, Shape] = {}
         self._firewalls: dict[str, firewall.Rules | None] = dict.fromkeys(
             remotes, firewall.NO_RULES if fresh else None
@@ -71,6 +72,21 @@ class HostNet:
         async with self._lock:
             self._shapes = dict.fromkeys(check_links(links, self._remotes), shape)
             await self._shape()
+
+    async def reset(self, links: Collection[Link], for_s: float) -> int:
+        """Rules of firewalls: segments that arrive are answered, and counted by the kernel."""
+        async with self._lock:
+            self._resets = check_links(links, self._remotes)
+            try:
+                await self._write_firewalls()
+                await asyncio.sleep(for_s)
+                at = {destination for _, destination in self._resets}
+                return sum(
+                    await asyncio.gather(*(firewall.were_reset(self._remotes[n]) for n in at))
+                )
+            finally:
+                self._resets = frozenset()
+                await self._write_firewalls()
 
     async def reachable(self, source: str, destination: str, port: int) -> bool:
         """The packet is a UDP datagram between the nodes' probe agents: rules of ours look at
@@ -112,7 +128,7 @@ class HostNet:
 
         async def write(node: str) -> None:
             held = self._held.get(node, {})
-            wanted = firewall.rules(node, self._addresses, self._cuts, losses, held)
+            wanted = firewall.rules(node, self._addresses, self._cuts, losses, held, self._resets)
             if wanted == self._firewalls[node]:
                 return
             self._firewalls[node] = None

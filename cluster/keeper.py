@@ -61,6 +61,7 @@ class Keeper:
         }
         self._changed = asyncio.Condition()
         self._servers: dict[tuple[str, str, int], asyncio.Server] = {}
+        self._listeners: dict[tuple[str, str, int], Listener] = {}
         self._sinks: list[asyncio.Server] = []
         self._probes: dict[Link, asyncio.StreamWriter] = {}
         self._arrivals: dict[bytes, asyncio.Future[None]] = {}
@@ -97,6 +98,7 @@ class Keeper:
                     "another program uses that port on all addresses; take another port",
                 ) from error
             self._servers[source, destination, port] = server
+            self._listeners[source, destination, port] = listener
         return host, port
 
     async def cut(self, links: frozenset[Link]) -> None:
@@ -111,6 +113,24 @@ class Keeper:
             if state.shape != wanted:
                 state.set(shape=wanted)
         await self._tell()
+
+    async def reset(self, links: frozenset[Link], for_s: float) -> int:
+        """Lose what the connections over these links say, and reset them; how many there were.
+        Probes have no connections to lose."""
+        struck = {
+            connection
+            for (_, _, port), listener in self._listeners.items()
+            if port != PROBE_PORT
+            for connection in listener.connections
+            if connection.connected
+            and {connection.there.link, connection.back.link} & {self.links[k] for k in links}
+        }
+        for connection in struck:
+            connection.lose()
+        await asyncio.sleep(for_s)
+        for connection in struck:
+            connection.abort()
+        return len(struck)
 
     async def _tell(self) -> None:
         async with self._changed:
@@ -147,6 +167,9 @@ class Keeper:
                 return await self.listen(request["source"], request["destination"], request["port"])
             case "cut":
                 await self.cut(check_links(request["links"], self.nodes))
+            case "reset":
+                links = check_links(request["links"], self.nodes)
+                return await self.reset(links, request["for_s"])
             case "shape":
                 links = check_links(request["links"], self.nodes)
                 await self.shape(links, Shape(**request["shape"]))

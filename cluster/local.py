@@ -54,6 +54,11 @@ class LocalNet:
         }
         await self.ask(do="shape", links=sorted(links), shape=shape)
 
+    async def reset(self, links: Collection[Link], for_s: float) -> int:
+        """The proxies lose what comes meanwhile, and then reset its connections: so many."""
+        number: int = await self.ask(do="reset", links=sorted(links), for_s=for_s)
+        return number
+
     async def reachable(self, source: str, destination: str, port: int) -> bool:
         """Bytes are sent along the link on a connection kept for this; all ports fare alike."""
         arrived: bool = await self.ask(

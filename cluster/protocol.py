@@ -33,6 +33,14 @@ class Net(Protocol):
         Raises Unsupported, saying why, where the kernel cannot.
         """
 
+    async def reset(self, links: Collection[Link], for_s: float) -> int:
+        """Answer, for so long, what TCP sends in these directions with resets, as a firewall does
+        that has forgotten its connections: how many segments or connections that were. What was
+        under way is lost. Cuts and shapes stay as they are.
+
+        Raises Unsupported, saying why, where the kernel cannot.
+        """
+
     async def reachable(self, source: str, destination: str, port: int) -> bool:
         """Probe: does a packet from `source` now get to `destination`? Says nothing of back."""
 

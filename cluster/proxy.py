@@ -98,9 +98,12 @@ class Pipe:
         self._on_finish = on_finish
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
+        self.leaks = False  # all that comes is lost
         link.pipes.add(self)
 
     def feed(self, data: bytes) -> None:
+        if self.leaks:
+            return
         link = self.link
         if not self._queue and self.sink and not link.blocked and link.shape == Shape():
             self.sink.write(data)
@@ -215,6 +218,11 @@ class Connection:
             for transport in (self.there.source, self.back.source):
                 if transport:
                     transport.close()
+
+    def lose(self) -> None:
+        """Pass nothing on any more: to be aborted soon."""
+        for pipe in (self.there, self.back):
+            pipe.leaks = True
 
     def abort(self) -> None:
         """Reset both sides and forget the connection."""

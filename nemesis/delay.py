@@ -5,12 +5,12 @@ twice, for whoever waits for an answer sends again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster, Link
 from paxtest.errors import PaxtestError
+from paxtest.nemesis.again import Again
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
 from paxtest.nemesis.partition import without_network
 from paxtest.system import System
@@ -49,19 +49,13 @@ class FlappingAction:
         self._cut: list[Link] = []
         self._probed: Link | None = None
         self._seen: set[bool] = set()
-        self._flapping: asyncio.Task[None] | None = None
+        self._again = Again(self._turn, lambda: self._rng.uniform(*_FLAP_S))
         self.nodes = list(context.nodes)
         self.text = f"a third of {len(self._links)} directions cut, others every moment"
         self.undo: dict[str, Any] = {"net": True}
 
     async def inject(self) -> None:
-        await self._turn()
-        self._flapping = asyncio.create_task(self._flap())
-
-    async def _flap(self) -> None:
-        while True:
-            await asyncio.sleep(self._rng.uniform(*_FLAP_S))
-            await self._turn()
+        await self._again.begin()
 
     async def _turn(self) -> None:
         count = max(1, round(len(self._links) * _FLAP_SHARE))
@@ -86,11 +80,7 @@ class FlappingAction:
         return len(self._seen) == 2, f"{source}->{destination} {words}, {self._turns} turns"
 
     async def heal(self) -> str:
-        if self._flapping is not None:
-            self._flapping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._flapping
-            self._flapping = None
+        await self._again.end()
         return f"{await self._context.ground.open(self._fault.id)} after {self._turns} turns"
 
 

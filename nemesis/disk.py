@@ -24,15 +24,15 @@ _HOLD = (1.0, 2.0)
 MIX = Mix(
     kind="disk",
     weights={
-        "flip-bit": 3,
+        "flip-bit": 5,
         "torn-tail": 1,
         "write-error-one": 1,
         "write-error-leader": 1,
         "write-error-majority": 2,
-        "wipe": 2,
+        "wipe": 1,
     },
     hold_s={
-        "flip-bit": _HOLD,
+        "flip-bit": (2.0, 3.0),
         "torn-tail": _HOLD,
         "write-error-one": _HOLD,
         "write-error-leader": _HOLD,
@@ -40,8 +40,8 @@ MIX = Mix(
         "wipe": _HOLD,
     },
     slots=(
-        frozenset({"flip-bit"}),
-        frozenset({"torn-tail", "wipe"}),
+        frozenset({"flip-bit", "torn-tail"}),
+        frozenset({"wipe"}),
         frozenset({"write-error-one", "write-error-leader", "write-error-majority"}),
     ),
     min_nodes={"flip-bit": 3, "torn-tail": 3, "wipe": 3},
@@ -59,7 +59,8 @@ class DamageAction:
     """kill -9, damage of the dead nodes' files, and a start on what is left.
 
     A node may refuse to start, serve on, or repair itself: all of that is right. One that refused
-    gets its files back as they were and starts at the end.
+    gets its files back as they were and starts at the end. Bits flip one after the other, for as
+    long as there is time.
     """
 
     def __init__(self, pids: dict[str, int], files: KeepsFiles, fault: PlannedFault,
@@ -69,6 +70,7 @@ class DamageAction:
         self._fault = fault
         self._context = context
         self._seen: dict[str, str] = {}
+        self.lead_s = 0.0
         self.nodes = list(pids)
         told = " and ".join(f"{node} (pid {pid})" for node, pid in pids.items())
         self.text = f"kill -9 {told}, {fault.name}, start"
@@ -81,16 +83,24 @@ class DamageAction:
         return str(self._context.cluster.directory(node) / f"damage-{self._fault.id}")
 
     async def inject(self) -> None:
-        await asyncio.gather(*(self._strike(node) for node in self._pids))
+        began = time.monotonic()
+        over = began + self._fault.duration_s if self._fault.name == "flip-bit" else began
+        await asyncio.gather(*(self._strike(node, over) for node in self._pids))
+        self.lead_s = time.monotonic() - began
 
-    async def _strike(self, node: str) -> None:
-        async with self._context.ground.busy(node):
-            await self._context.system.kill(node)
-            rng = Random(f"damage {self._fault.seed} {node}")
-            self._seen[node] = await damage_files(
-                node, self._fault.name, self._note(node), self._files, rng, self._context
-            )
-            await self._context.system.start(node)
+    async def _strike(self, node: str, over: float) -> None:
+        rng = Random(f"damage {self._fault.seed} {node}")
+
+        async def damage_it() -> None:
+            async with self._context.ground.busy(node):
+                await self._context.system.kill(node)
+                seen = await damage_files(
+                    node, self._fault.name, self._note(node), self._files, rng, self._context
+                )
+                self._seen[node] = ", ".join(filter(None, [self._seen.get(node), seen]))
+                await self._context.system.start(node)
+
+        await over_and_over(damage_it, node, over, self._context)
 
     async def probe(self) -> tuple[bool, str]:
         told = (

@@ -57,6 +57,13 @@ class Ground:
                     await self._cluster.net.shape([])
         return "its links open" if self._cuts else "all links open"
 
+    async def reset(self, links: Collection[Link], for_s: float) -> int:
+        """Reset the connections of these; nothing is left of it. How many segments, or connections
+        where these are counted, that were. Raises Unsupported."""
+        assert self._cluster.net is not None
+        async with self._links:
+            return await self._cluster.net.reset(links, for_s)
+
     async def shape(self, fault: int, links: Collection[Link], **shape: float) -> None:
         """Delay or lose what travels on these, and on no others: the shapes of an earlier fault are
         over. Raises Unsupported.

@@ -1,4 +1,5 @@
-"""Partitions: which directions of which links are cut, and the family that cuts them."""
+"""Partitions: which directions of which links are cut, and the family that cuts them, or resets
+what is connected."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from random import Random
 from typing import Any
 
 from paxtest.cluster.protocol import Cluster, Link
+from paxtest.errors import Unsupported
 from paxtest.nemesis.fault import Action, Context, Mix, PlannedFault, leader_note
+from paxtest.nemesis.reset import ResetAction
 from paxtest.system import System
 
 _ISOLATE = (1.5, 3.5)
@@ -24,6 +27,7 @@ MIX = Mix(
         "bridge": 1,
         "one-way-out": 2,
         "one-way-in": 1,
+        "reset-leader": 1,
     },
     hold_s={
         "isolate-leader": _ISOLATE,
@@ -34,11 +38,15 @@ MIX = Mix(
         "bridge": _SPLIT,
         "one-way-out": _SPLIT,
         "one-way-in": _SPLIT,
+        "reset-leader": _SPLIT,
     },
     slots=(
+        frozenset({"reset-leader"}),
         frozenset({"isolate-leader"}),
-        frozenset({"isolate-leader", "one-way-out", "one-way-in", "isolate-one"}),
         frozenset({"halves", "random-halves", "majorities-ring", "bridge"}),
+        frozenset({"reset-leader"}),
+        frozenset({"isolate-leader", "one-way-out", "one-way-in", "isolate-one"}),
+        frozenset({"isolate-leader"}),
     ),
     pace=0.75,
     min_nodes={"majorities-ring": 3, "bridge": 3},
@@ -179,7 +187,19 @@ class PartitionFamily:
     def missing(self, cluster: Cluster, system: System) -> tuple[str, str] | None:
         return without_network(cluster)
 
+    async def unavailable(self, cluster: Cluster, system: System) -> dict[str, str]:
+        """Faults that cannot be had here, and why: kernels may lack what sends resets."""
+        assert cluster.net is not None
+        first, second = (node.name for node in cluster.nodes[:2])
+        try:
+            await cluster.net.reset([(first, second)], 0.0)
+        except Unsupported as error:
+            return {"reset-leader": error.message}
+        return {}
+
     async def prepare(self, fault: PlannedFault, context: Context) -> Action | str:
+        if fault.name == "reset-leader":
+            return ResetAction(fault, context)
         rng = Random(fault.seed)
         cut = cut_links(fault.name, context.nodes, context.leader, rng)
         if not cut:

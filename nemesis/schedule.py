@@ -103,15 +103,17 @@ def casts(kinds: Sequence[str], rng: Random) -> Iterator[list[str]]:
     """Who shares which stretch, for ever: two of three are for what has to be alone, the rest are
     dealt from a pack that holds every other family once (clocks: every other pack).
 
-    Clocks go wrong beside partitions only: what hangs on a clock ends with a leader that dies.
+    Clocks go wrong beside partitions only: what hangs on a clock ends with a leader that dies. So
+    they take the stretch for themselves, and whoever was to share it has the next one.
     """
     alone = [kind for kind in kinds if MIXES[kind].alone]
     harmless = [kind for kind in kinds if MIXES[kind].harmless]
     others = [kind for kind in kinds if not (MIXES[kind].alone or MIXES[kind].harmless)]
     pack: list[str] = []
     packs = count(1)
+    owed = False
     for number in count():
-        if alone and number % 3 != 0:
+        if alone and number % 3 != 0 and not owed:
             yield [*alone, *harmless]
             continue
         while len(pack) < _MANY:
@@ -119,7 +121,8 @@ def casts(kinds: Sequence[str], rng: Random) -> Iterator[list[str]]:
             pack += rng.sample(wanted, len(wanted))
         cast = list(dict.fromkeys(pack[:_MANY]))
         del pack[:_MANY]
-        if "clock" in cast and "partition" in kinds:
+        owed = "clock" in cast and "partition" in kinds
+        if owed:
             pack = [kind for kind in cast if kind not in ("clock", "partition")] + pack
             cast = ["partition", "clock"]
         yield cast
@@ -219,10 +222,10 @@ class _Timeline:
         if not any(self._weights.values()):  # all weighed away: the user's word for "none"
             self._weights = {}
         self._slots = [slot & self._weights.keys() for slot in mix.slots]
-        # In their order, so that of two alike neither is far, and from anywhere; where a run has
-        # no time for all, from one slot further with each seed, so that a few runs have them all.
+        # In their order, so that of two alike neither is far, and from one slot further with each
+        # seed: where a run has no time for all, a few runs have them all.
         self._turns = deque(self._slots)
-        self._turns.rotate(-(seed if mix.alone else rng.randrange(len(self._slots))))
+        self._turns.rotate(-seed)
 
     def fill(
         self,

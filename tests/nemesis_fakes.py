@@ -26,6 +26,7 @@ class Net:
         self.shaped: set[tuple[str, str]] = set()
         self.delay_s = 0.0
         self.lost = 7
+        self.resets: list[set[tuple[str, str]]] = []
         self.broken = self.deaf = False
 
     async def cut(self, links: Collection[tuple[str, str]]) -> None:
@@ -33,6 +34,11 @@ class Net:
             raise PaxtestError("no firewall here", "install one")
         if not self.deaf:
             self.closed = set(links)
+
+    async def reset(self, links: Collection[tuple[str, str]], for_s: float) -> int:
+        self.resets.append(set(links))
+        await asyncio.sleep(for_s)
+        return 0 if self.deaf else len(links)
 
     async def reachable(self, source: str, destination: str, port: int) -> bool:
         if (source, destination) in self.shaped:

@@ -228,6 +228,59 @@ async def test_a_cut_holds_established_connections_and_a_heal_frees_them(
         await daemon.kill(remote, place / "pulse.pid")
 
 
+async def test_connections_are_reset_into_one_node_and_no_others(cluster: Cluster) -> None:
+    """What a node says on a connection is lost, and then it is told that the connection is gone."""
+    assert cluster.net is not None
+    said = {source: f"{cluster.directory(source)}/stay.log" for source in ("n1", "n3")}
+    for source, log in said.items():
+        remote, place = cluster.remote(source), cluster.directory(source)
+        await remote.run(["rm", "-f", log])
+        host, port = cluster.peer_address(source, "n2", PORT)
+        await daemon.start(
+            remote,
+            argv=[python(cluster), "-c", PULSE, host, str(port)],
+            directory=place,
+            log=log,
+            pidfile=place / "stay.pid",
+        )
+
+    async def tail(source: str) -> str:
+        return (await cluster.remote(source).run(["tail", "-n", "3", said[source]])).stdout
+
+    async def until(source: str, holds: Callable[[str], bool], what: str) -> None:
+        limit = time.monotonic() + 20
+        while not holds(await tail(source)):
+            assert time.monotonic() < limit, f"{source}: {what}; {await tail(source)}"
+            await asyncio.sleep(0.02)
+
+    def beats(text: str) -> bool:
+        lines = text.split()
+        return bool(lines) and lines[-1].isdigit() and int(lines[-1]) > 5
+
+    try:
+        for source in said:
+            await until(source, beats, "the connection does not begin")
+        number = await cluster.net.reset({("n1", "n2")}, 0.2)
+        assert number >= 1
+        await until("n1", lambda text: "Reset" in text or "BrokenPipe" in text, "not reset")
+        mark = int((await tail("n3")).split()[-1])
+        await until("n3", lambda text: int(text.split()[-1]) > mark + 5, "was reset too")
+        assert await ask(cluster, "n1", "n2", 5) == "hello", "a reset is over when it returns"
+        assert await open_links(cluster) == LINKS
+    finally:
+        for source in said:
+            await daemon.kill(cluster.remote(source), cluster.directory(source) / "stay.pid")
+
+
+async def test_a_reset_leaves_cuts_as_they_are(cluster: Cluster) -> None:
+    assert cluster.net is not None
+    await cluster.net.cut({("n3", "n1")})
+    await cluster.net.reset({("n1", "n2"), ("n3", "n1")}, 0.0)
+    assert await open_links(cluster) == LINKS - {("n3", "n1")}
+    await cluster.net.heal()
+    assert await open_links(cluster) == LINKS
+
+
 async def test_a_lossy_link_that_loses_all_is_unreachable(cluster: Cluster) -> None:
     assert cluster.net is not None
     await cluster.net.shape({("n1", "n2")}, loss=1.0)
@@ -347,7 +400,8 @@ async def test_a_cut_stops_what_a_delay_still_holds_back(cluster: Cluster) -> No
 @pytest.mark.parametrize("link", [("n1", "n1"), ("n1", "n9"), ("", "n1")], ids=str)
 async def test_links_that_are_none_are_refused(cluster: Cluster, link: Link) -> None:
     assert cluster.net is not None
-    for attempt in (cluster.net.cut({link}), cluster.net.shape({link}, loss=0.5)):
+    net = cluster.net
+    for attempt in (net.cut({link}), net.shape({link}, loss=0.5), net.reset({link}, 0.0)):
         with pytest.raises(ClusterError, match="no such link"):
             await attempt
     assert await open_links(cluster) == LINKS

@@ -37,6 +37,17 @@ def test_a_cut_goes_before_a_loss() -> None:
     assert six == f"-A PAXTEST -s fd00::1 -j DROP\n-A PAXTEST -s fd00::3 {match} -j DROP\n"
 
 
+def test_what_is_not_cut_is_reset_by_tcp_alone_and_what_is_late_too() -> None:
+    resets = {("n1", "n2"), ("n3", "n2")}
+    four, six = firewall.rules("n2", ADDRESSES, {("n1", "n2")}, {}, {"n3": 7}, resets)
+    reset = "-A PAXTEST -s {} -p tcp -j REJECT --reject-with tcp-reset"
+    cut, answered, held = four.splitlines()
+    assert cut == "-A PAXTEST -s 10.0.0.1 -j DROP" and answered == reset.format("10.0.0.3")
+    assert held.startswith("-A PAXTEST -s 10.0.0.3 -m mark") and "--queue-num 7" in held
+    assert six.splitlines()[1] == reset.format("fd00::3")
+    assert firewall.rules("n1", ADDRESSES, (), {}, {}, resets) == firewall.NO_RULES
+
+
 def test_late_packets_are_queued_once_and_those_of_a_cut_link_not_at_all() -> None:
     shapes = {("n1", "n2"): Shape(delay_s=0.1), ("n3", "n2"): Shape(delay_s=0.1, loss=0.5)}
     queues = delaying.queues("n2", ADDRESSES, shapes, generation=1)

@@ -11,7 +11,9 @@ from random import Random
 import pytest
 from nemesis_fakes import WHOLE, Run, fault
 
-from paxtest.nemesis import nemesis
+from paxtest.errors import PaxtestError, Unsupported
+from paxtest.nemesis import FAMILIES, nemesis
+from paxtest.nemesis.again import Again
 from paxtest.nemesis.fault import Mix
 from paxtest.nemesis.quorum import LATE, MIX, RIVALS
 from paxtest.nemesis.swap import NO_KILL, plan_swap
@@ -206,6 +208,65 @@ async def test_every_handover_is_proven_and_healed(tmp_path: Path, name: str) ->
     if name != "swap-wipe":
         assert all(run.system.file(n).read_bytes() == run.system.content(n) for n in FIVE)
     assert await run.nemesis.heal() == []
+
+
+# -- resets -------------------------------------------------------------------------------------
+
+
+async def test_connections_of_the_leader_are_reset_again_and_again(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("partition", "reset-leader", hold_s=1.6), nodes=FIVE)
+    net = run.cluster.net
+    assert net is not None
+    await run.nemesis.run()
+    assert run.happened() == WHOLE and run.events()[2].effective, run.events()
+    assert len(net.resets) >= 2
+    for links in net.resets:
+        assert len(links) in (3, 4) and {to for _, to in links} == {"n2"}
+    total = sum(map(len, net.resets))
+    assert f"{total} resets sent in {len(net.resets)} times" in run.events()[-1].evidence
+    before = len(net.resets)
+    await asyncio.sleep(0.7)  # longer than the longest pause: nothing goes on
+    assert len(net.resets) == before and await run.nemesis.heal() == []
+
+
+async def test_resets_that_reset_nothing_are_not_effective(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("partition", "reset-leader", hold_s=0.3))
+    assert run.cluster.net is not None
+    run.cluster.net.deaf = True
+    await run.nemesis.run()
+    assert run.events()[2].effective is False and "0 resets sent" in run.events()[2].evidence
+
+
+async def test_a_kernel_that_cannot_send_resets_has_all_other_partitions(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.cluster.net is not None
+    ask = FAMILIES["partition"].unavailable  # type: ignore[attr-defined]
+    assert await ask(run.cluster, run.system) == {}
+
+    async def refuse(links: Collection[tuple[str, str]], for_s: float) -> int:
+        raise Unsupported("no REJECT here", "modprobe ipt_REJECT")
+
+    run.cluster.net.reset = refuse  # type: ignore[method-assign]
+    assert await ask(run.cluster, run.system) == {"reset-leader": "no REJECT here"}
+
+
+async def test_what_is_done_over_and_over_ends_once_and_says_what_ended_it() -> None:
+    done, failed = 0, asyncio.Event()
+
+    async def deed() -> None:
+        nonlocal done
+        done += 1
+        if done == 3:
+            failed.set()
+            raise PaxtestError("no firewall any more")
+
+    again = Again(deed, lambda: 0.001)
+    await again.begin()
+    await failed.wait()
+    with pytest.raises(PaxtestError, match="no firewall any more"):
+        await again.end()
+    await again.end()
+    assert done == 3
 
 
 # -- delays -------------------------------------------------------------------------------------

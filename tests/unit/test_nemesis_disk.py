@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -61,8 +62,9 @@ async def test_who_serves_on_keeps_what_it_made_of_them(tmp_path: Path) -> None:
     assert all(run.system.file(n).read_bytes() == run.system.content(n) for n in NODES if n != node)
 
 
-async def test_who_serves_on_has_another_bit_flipped(tmp_path: Path) -> None:
-    run = Run(tmp_path, fault("quorum", "swap-flip-bit", hold_s=2.6), nodes=FIVE)
+@pytest.mark.parametrize(("kind", "name"), [("disk", "flip-bit"), ("quorum", "swap-flip-bit")])
+async def test_who_serves_on_has_another_bit_flipped(tmp_path: Path, kind: str, name: str) -> None:
+    run = Run(tmp_path, fault(kind, name, hold_s=2.6), nodes=FIVE)
     run.system.careful = False
     await run.nemesis.run()
     assert run.happened() == WHOLE and run.events()[2].effective, run.events()
@@ -86,6 +88,17 @@ async def test_a_pivot_that_refuses_is_struck_elsewhere_and_gets_its_files_back(
     assert "mended" in run.events()[-1].evidence
     assert all(run.system.file(n).read_bytes() == run.system.content(n) for n in FIVE)
     assert all(run.system.process[n][1] == "S" for n in FIVE)
+
+
+async def test_who_refuses_is_struck_elsewhere_and_gets_all_of_it_back(tmp_path: Path) -> None:
+    run = Run(tmp_path, fault("disk", "flip-bit", hold_s=2.3))
+    await run.nemesis.run()
+    (node,) = run.events()[0].nodes
+    assert run.events()[2].evidence.count("checksum") >= 2
+    assert len(set(re.findall(r"byte \d+", run.events()[2].evidence))) >= 2
+    assert f"refused to start; {node} mended" in run.events()[4].evidence
+    assert run.system.file(node).read_bytes() == run.system.content(node)
+    assert run.system.process[node][1] == "S"
 
 
 async def test_a_wiped_node_starts_without_its_files(tmp_path: Path) -> None:

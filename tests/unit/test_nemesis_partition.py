@@ -61,7 +61,7 @@ def test_in_a_ring_everybody_hears_a_majority_and_no_two_the_same(count: int) ->
     assert len(set(heard)) == count
 
 
-@pytest.mark.parametrize("name", MIX.weights)
+@pytest.mark.parametrize("name", sorted(MIX.weights.keys() - {"reset-leader"}))
 @pytest.mark.parametrize("count", [3, 4, 5, 7])
 def test_every_partition_cuts_real_links_and_is_decided_by_its_seed(name: str, count: int) -> None:
     nodes = [f"n{i}" for i in range(1, count + 1)]
