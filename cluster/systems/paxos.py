@@ -16,7 +16,7 @@ from paxtest._version import __version__
 from paxtest.cluster.paxos_server.bugs import BUGS, Bugs
 from paxtest.cluster.paxos_server.config import EngineName
 from paxtest.cluster.protocol import Cluster
-from paxtest.cluster.systems.redis_client import RedisClient, connection
+from paxtest.cluster.systems.redis_client import RedisClient, close, connection
 from paxtest.errors import NodeNotReady, PaxtestError, PlanError, RemoteError, did_you_mean
 from paxtest.remote import daemon
 from paxtest.store import TRACE
@@ -338,7 +338,7 @@ class PaxosSystem:
         except Exception:
             return None  # any failure to answer is the answer: this node is not there
         finally:
-            await redis.aclose()
+            await close(redis)
 
     def faketime_file(self, node: str) -> str | None:
         return self._path(node, "faketime") if node in self._faketime else None
