@@ -193,7 +193,8 @@ async def test_every_fault_of_every_kind_is_proven_and_healed(
                 if kind == "member":  # a member that was wiped or removed is to vote again first
                     await until(lambda: all_vote(system, cluster), f"voters before {name}")
                 holds = {"clock": 2.0, "delay": 1.0, "quorum": 1.5, "member": 4.0}
-                hold_s = 2.0 if name.startswith("stutter") else holds.get(kind, 0.4)
+                longer = {"stutter-all": 2.0, "stutter-leader": 2.0, "reset-leader": 1.2}
+                hold_s = longer.get(name, holds.get(kind, 0.4))
                 fault = PlannedFault(number, 0.0, hold_s, kind, name, 5)
                 path = tmp_path / f"{name}.jsonl"
                 nemesis = nemesis_of([fault], cluster, system, load, path)
