@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 
@@ -13,6 +12,7 @@ class Again:
     def __init__(self, deed: Callable[[], Awaitable[None]], pause_s: Callable[[], float]) -> None:
         self._deed = deed
         self._pause_s = pause_s
+        self._over = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -22,13 +22,17 @@ class Again:
 
     async def _go_on(self) -> None:
         while True:
-            await asyncio.sleep(self._pause_s())
-            await self._deed()
+            try:
+                async with asyncio.timeout(self._pause_s()):
+                    await self._over.wait()
+                    return
+            except TimeoutError:
+                await self._deed()
 
     async def end(self) -> None:
-        """No more of it; may come twice. Raises what ended it before its time."""
+        """No more of it, and what is under way is over; may come twice. Raises what ended it
+        before its time."""
+        self._over.set()
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await task

@@ -273,6 +273,28 @@ async def test_a_kernel_that_cannot_send_resets_has_all_other_partitions(tmp_pat
     assert await ask(run.cluster, run.system) == {"reset-leader": "no REJECT here"}
 
 
+async def test_what_is_under_way_is_done_before_it_ends() -> None:
+    """A reset that a heal left half done would go on after it."""
+    begun, may_end, done = asyncio.Event(), asyncio.Event(), 0
+
+    async def deed() -> None:
+        nonlocal done
+        if done:
+            begun.set()
+            await may_end.wait()
+        done += 1
+
+    again = Again(deed, lambda: 0.001)
+    await again.begin()
+    await begun.wait()
+    ending = asyncio.create_task(again.end())
+    await asyncio.sleep(0.01)
+    assert not ending.done()
+    may_end.set()
+    await ending
+    assert done == 2
+
+
 async def test_what_is_done_over_and_over_ends_once_and_says_what_ended_it() -> None:
     done, failed = 0, asyncio.Event()
 
