@@ -15,13 +15,12 @@ from paxtest.nemesis.fault import Context, PlannedFault, leader_note
 _PAUSE_S = (0.3, 0.6)  # in which connections come back
 _SHORT_S = (0.03, 0.12)
 _LONG_S = (0.55, 0.75)  # others look for a leader by then, and its clients have not given up
-_LONG = 0.5  # of the times but the first
 
 
 class ResetAction:
     """What most others, or all, send to the leader is answered with TCP resets for a moment: all
-    of its connections to them end at once. Again and again, mostly so short that it goes on
-    leading. Sometimes nobody gets through until another one leads: then it has nothing to propose
+    of its connections to them end at once. Again and again, so short that it goes on leading;
+    but every other time nobody gets through until another one leads: then it has nothing to propose
     but what its own clients say, and hears what was chosen instead while they still wait, for
     whoever is refused tries again at once.
     """
@@ -44,7 +43,7 @@ class ResetAction:
         others = [node for node in self._context.nodes if node != self._leader]
         every = len(others)
         number, for_s = self._rng.randint(min(every, every // 2 + 1), every), _SHORT_S
-        long = self._times > 0 and self._rng.random() < _LONG
+        long = self._times % 2 == 1
         if long:
             number, for_s = every, _LONG_S
         links = [(other, self._leader) for other in sorted(self._rng.sample(others, number))]
