@@ -73,8 +73,10 @@ def _carry_out(bug: str, seed: int, label: str, load_s: float, setting: Setting)
     said = shlex.join(["paxtest", *words])
     row = Row(Mode.CLUSTER, label, bug, seed, found=False, command=said)
     argv = [sys.executable, "-m", "paxtest", *words, "--store", str(store)]
+    # In a session of its own: Ctrl-C in a terminal would reach the run too, and told to end a
+    # second time, by us, it would leave its nodes behind.
     with subprocess.Popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             _, errors = process.communicate(timeout=load_s + GRACE_S)

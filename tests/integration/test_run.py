@@ -155,15 +155,22 @@ def test_sigkill_loses_nothing_but_the_run_and_prune_tidies(tmp_path: Path) -> N
     assert paxtest("report", tmp_path / "latest").returncode == 0
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_a_scoreboard_that_is_ended_ends_its_run(tmp_path: Path, told: signal.Signals) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, "Ctrl-C"])
+def test_a_scoreboard_that_is_ended_ends_its_run(
+    tmp_path: Path, told: signal.Signals | str
+) -> None:
     log = tmp_path / "log"
     process = start(
         "zoo", "--bugs", "none", "--seeds", "1", "--cluster", "local", "--store", tmp_path, log=log
     )
     run = tmp_path / "zoo/runs/none-0"
     wait_for(lambda: completions(run) > 50, 60, "operations of the scoreboard's run", log)
-    assert stop(process, told) == 255 and "interrupted" in log.read_text()
+    if isinstance(told, str):  # a terminal tells all that it has started
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 255
+    else:
+        assert stop(process, told) == 255
+    assert "interrupted" in log.read_text()
     assert (run / "latest/results.json").exists(), "the run was not ended, but killed"
     assert not leftovers()
     assert not (tmp_path / "zoo/rows.jsonl").exists(), "half a run is no row"
