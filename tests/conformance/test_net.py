@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,88 +56,77 @@ async def test_a_cut_link_hangs_and_others_do_not(cluster: Cluster) -> None:
     assert await ask(cluster, "n1", "n2", 5) == "hello"
 
 
+class Pulse:
+    """A connection from `source` to n2 that says something every 20 ms, and how much came back."""
+
+    def __init__(self, cluster: Cluster, source: str) -> None:
+        self._cluster, self._source = cluster, source
+        self._remote, self._place = cluster.remote(source), cluster.directory(source)
+
+    async def __aenter__(self) -> Pulse:
+        await self._remote.run(["rm", "-f", f"{self._place}/pulse.log"])
+        host, port = self._cluster.peer_address(self._source, "n2", PORT)
+        await daemon.start(
+            self._remote,
+            argv=[python(self._cluster), "-c", PULSE, host, str(port)],
+            directory=self._place,
+            log=f"{self._place}/pulse.log",
+            pidfile=self._place / "pulse.pid",
+        )
+        await self.beats(5)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await daemon.kill(self._remote, self._place / "pulse.pid")
+
+    async def said(self) -> list[str]:
+        output = await self._remote.run(["tail", "-n", "3", f"{self._place}/pulse.log"])
+        return output.stdout.split()
+
+    async def back(self) -> int:
+        """How many of its bytes came back, 0 before any did."""
+        said = await self.said()
+        return int(said[-1]) if said else 0
+
+    async def beats(self, since: int) -> None:
+        """Until more than so many bytes came back."""
+        until = time.monotonic() + 20
+        while await self.back() <= since:
+            assert time.monotonic() < until, "the connection does not go on"
+            await asyncio.sleep(0.02)
+
+    async def is_reset(self) -> None:
+        """Until the process has died of a connection that is gone."""
+        until = time.monotonic() + 20
+        while not any("Reset" in word or "BrokenPipe" in word for word in await self.said()):
+            assert time.monotonic() < until, f"not reset: {await self.said()}"
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("cut", [("n1", "n2"), ("n2", "n1")], ids="-".join)
 async def test_a_cut_holds_established_connections_and_a_heal_frees_them(
     cluster: Cluster, cut: Link
 ) -> None:
     assert cluster.net is not None
-    remote, place = cluster.remote("n1"), cluster.directory("n1")
-    log = f"{place}/pulse.log"
-    await remote.run(["rm", "-f", log])
-    host, port = cluster.peer_address("n1", "n2", PORT)
-    await daemon.start(
-        remote,
-        argv=[python(cluster), "-c", PULSE, host, str(port)],
-        directory=place,
-        log=log,
-        pidfile=place / "pulse.pid",
-    )
-
-    async def pulse() -> int:
-        lines = (await remote.run(["tail", "-n", "2", log])).stdout.split("\n")
-        return int(lines[-2] or 0) if len(lines) > 1 else 0
-
-    async def beats(since: int) -> None:
-        until = time.monotonic() + 20
-        while await pulse() <= since:
-            assert time.monotonic() < until, "the connection does not go on"
-            await asyncio.sleep(0.02)
-
-    try:
-        await beats(5)
+    async with Pulse(cluster, "n1") as pulse:
         await cluster.net.cut({cut})
         assert not await cluster.net.reachable(*cut, PORT)
-        held = await pulse()
+        held = await pulse.back()
         await asyncio.sleep(0.4)
-        assert await pulse() == held, "bytes pass the cut"
+        assert await pulse.back() == held, "bytes pass the cut"
         await cluster.net.heal()
-        await beats(held + 5)
-    finally:
-        await daemon.kill(remote, place / "pulse.pid")
+        await pulse.beats(held + 5)
 
 
 async def test_connections_are_reset_into_one_node_and_no_others(cluster: Cluster) -> None:
     """What a node says on a connection is lost, and then it is told that the connection is gone."""
     assert cluster.net is not None
-    said = {source: f"{cluster.directory(source)}/stay.log" for source in ("n1", "n3")}
-    for source, log in said.items():
-        remote, place = cluster.remote(source), cluster.directory(source)
-        await remote.run(["rm", "-f", log])
-        host, port = cluster.peer_address(source, "n2", PORT)
-        await daemon.start(
-            remote,
-            argv=[python(cluster), "-c", PULSE, host, str(port)],
-            directory=place,
-            log=log,
-            pidfile=place / "stay.pid",
-        )
-
-    async def tail(source: str) -> str:
-        return (await cluster.remote(source).run(["tail", "-n", "3", said[source]])).stdout
-
-    async def until(source: str, holds: Callable[[str], bool], what: str) -> None:
-        limit = time.monotonic() + 20
-        while not holds(await tail(source)):
-            assert time.monotonic() < limit, f"{source}: {what}; {await tail(source)}"
-            await asyncio.sleep(0.02)
-
-    def beats(text: str) -> bool:
-        lines = text.split()
-        return bool(lines) and lines[-1].isdigit() and int(lines[-1]) > 5
-
-    try:
-        for source in said:
-            await until(source, beats, "the connection does not begin")
-        number = await cluster.net.reset({("n1", "n2")}, 0.2)
-        assert number >= 1
-        await until("n1", lambda text: "Reset" in text or "BrokenPipe" in text, "not reset")
-        mark = int((await tail("n3")).split()[-1])
-        await until("n3", lambda text: int(text.split()[-1]) > mark + 5, "was reset too")
+    async with Pulse(cluster, "n1") as struck, Pulse(cluster, "n3") as spared:
+        assert await cluster.net.reset({("n1", "n2")}, 0.2) >= 1
+        await struck.is_reset()
+        await spared.beats(await spared.back() + 5)
         assert await ask(cluster, "n1", "n2", 5) == "hello", "a reset is over when it returns"
         assert await open_links(cluster) == LINKS
-    finally:
-        for source in said:
-            await daemon.kill(cluster.remote(source), cluster.directory(source) / "stay.pid")
 
 
 async def test_a_reset_leaves_cuts_as_they_are(cluster: Cluster) -> None:
