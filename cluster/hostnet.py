@@ -41,7 +41,6 @@ class HostNet:
         self._addresses = {node: tuple(found) for node, found in addresses.items()}
         self._prober = prober
         self._cuts: frozenset[Link] = frozenset()
-        self._resets: frozenset[Link] = frozenset()
         self._shapes: dict[Link, Shape] = {}
         self._firewalls: dict[str, firewall.Rules | None] = dict.fromkeys(
             remotes, firewall.NO_RULES if fresh else None
@@ -75,17 +74,15 @@ class HostNet:
 
     async def reset(self, links: Collection[Link], for_s: float) -> int:
         """Rules of firewalls: segments that arrive are answered, and counted by the kernel."""
+        resets = check_links(links, self._remotes)
+        at = {destination for _, destination in resets}
         async with self._lock:
-            self._resets = check_links(links, self._remotes)
             try:
-                await self._write_firewalls()
+                await self._write_firewalls(resets)
                 await asyncio.sleep(for_s)
-                at = {destination for _, destination in self._resets}
-                return sum(
-                    await asyncio.gather(*(firewall.were_reset(self._remotes[n]) for n in at))
-                )
+                counts = (firewall.were_reset(self._remotes[node]) for node in at)
+                return sum(await asyncio.gather(*counts))
             finally:
-                self._resets = frozenset()
                 await self._write_firewalls()
 
     async def reachable(self, source: str, destination: str, port: int) -> bool:
@@ -123,12 +120,12 @@ class HostNet:
         """An address that tells the device through which the node speaks to the others."""
         return next(found[0] for peer, found in self._addresses.items() if peer != node)
 
-    async def _write_firewalls(self) -> None:
+    async def _write_firewalls(self, resets: Collection[Link] = ()) -> None:
         losses = {link: shape.loss for link, shape in self._shapes.items()}
 
         async def write(node: str) -> None:
             held = self._held.get(node, {})
-            wanted = firewall.rules(node, self._addresses, self._cuts, losses, held, self._resets)
+            wanted = firewall.rules(node, self._addresses, self._cuts, losses, held, resets)
             if wanted == self._firewalls[node]:
                 return
             self._firewalls[node] = None

@@ -60,8 +60,8 @@ class Keeper:
             link: LinkState(rng) for link in itertools.permutations(nodes, 2)
         }
         self._changed = asyncio.Condition()
-        self._servers: dict[tuple[str, str, int], asyncio.Server] = {}
-        self._listeners: dict[tuple[str, str, int], Listener] = {}
+        # Servers are kept, for uvloop closes one that nobody refers to.
+        self._listeners: dict[tuple[str, str, int], tuple[Listener, asyncio.Server]] = {}
         self._sinks: list[asyncio.Server] = []
         self._probes: dict[Link, asyncio.StreamWriter] = {}
         self._arrivals: dict[bytes, asyncio.Future[None]] = {}
@@ -82,7 +82,7 @@ class Keeper:
         check_links([(source, destination)], self.nodes)
         at, to = self.nodes.index(source), self.nodes.index(destination)
         host = proxy_host(self.subnet, at, to)
-        if (source, destination, port) not in self._servers:
+        if (source, destination, port) not in self._listeners:
             listener = Listener(
                 self.links[source, destination],
                 self.links[destination, source],
@@ -97,8 +97,7 @@ class Keeper:
                     f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}",
                     "another program uses that port on all addresses; take another port",
                 ) from error
-            self._servers[source, destination, port] = server
-            self._listeners[source, destination, port] = listener
+            self._listeners[source, destination, port] = listener, server
         return host, port
 
     async def cut(self, links: frozenset[Link]) -> None:
@@ -119,7 +118,7 @@ class Keeper:
         Probes have no connections to lose."""
         struck = {
             connection
-            for (_, _, port), listener in self._listeners.items()
+            for (_, _, port), (listener, _) in self._listeners.items()
             if port != PROBE_PORT
             for connection in listener.connections
             if connection.connected
